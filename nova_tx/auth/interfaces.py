@@ -1,0 +1,110 @@
+"""
+Users, projects and roles as doors and commands see them.              [spec/09]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from zope.interface import Attribute, Interface
+
+from nova_tx.model import Membership, Project, User
+
+
+class IUsers(Interface):
+    """Who may ask for something: users, projects, memberships, roles."""
+
+    names = Attribute("What flag auth_driver calls it, Bexar's dotted name first.")
+
+    def find(access_key: str, project_id: str | None) -> Awaitable[Membership]:
+        """
+        The user with that access key in that project, in one look-up.
+
+        @param project_id: None means the project named as the user.
+        @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        """
+
+    def member(user_id: str, project_id: str) -> Awaitable[Membership]:
+        """
+        A user in a project, by id.
+
+        @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        """
+
+    def users() -> Awaitable[tuple[User, ...]]:
+        """Every user, by id."""
+
+    def user(user_id: str) -> Awaitable[User]:
+        """
+        One user.
+
+        @raise UserNotFound: there is none.
+        """
+
+    def create_user(
+        user_id: str, access_key: str | None, secret_key: str | None, is_admin: bool
+    ) -> Awaitable[User]:
+        """
+        Make a user; keys that are None are random.
+
+        @raise Duplicate: the name or the access key is taken.
+        """
+
+    def delete_user(user_id: str) -> Awaitable[None]:
+        """
+        Forget a user with the key pairs, memberships and roles it has.
+
+        @raise UserNotFound: there is none.
+        @raise Conflict: the user manages a project.
+        """
+
+    def projects() -> Awaitable[tuple[Project, ...]]:
+        """Every project, by id."""
+
+    def project(project_id: str) -> Awaitable[Project]:
+        """
+        One project.
+
+        @raise ProjectNotFound: there is none.
+        """
+
+    def create_project(
+        project_id: str, manager: str, description: str | None
+    ) -> Awaitable[Project]:
+        """
+        Make a project; its manager becomes a member. The description is the id if None.
+
+        @raise Duplicate: the name is taken.
+        @raise UserNotFound: there is no such manager.
+        """
+
+    def add_member(user_id: str, project_id: str) -> Awaitable[None]:
+        """
+        Make a user a member; again is nothing.
+
+        @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        """
+
+    def remove_member(user_id: str, project_id: str) -> Awaitable[None]:
+        """
+        End a membership and the roles in that project; none is nothing.
+
+        @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        @raise Conflict: the user manages the project.
+        """
+
+    def add_role(user_id: str, role: str, project_id: str | None) -> Awaitable[None]:
+        """
+        Grant a role, in the whole cloud if C{project_id} is None; again is nothing.
+
+        The role's name is checked by the caller (L{nova_tx.auth.roles}).
+
+        @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        """
+
+    def remove_role(user_id: str, role: str, project_id: str | None) -> Awaitable[None]:
+        """
+        Take a role back; none is nothing.
+
+        @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        """

@@ -1,0 +1,322 @@
+"""
+Every failure that someone outside a room can see.
+
+The class name is the name on the wire between services; C{code} is the EC2
+error code, C{status} the HTTP status.  Anything that is not a L{NovaError} is
+a fault of ours: it is logged where it happened, and shown as an opaque 500.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NovaError(Exception):
+    """A failure with a name; its text may be shown to the user who asked."""
+
+    code: ClassVar[str] = "InternalError"
+    status: ClassVar[int] = 500
+
+
+# Not there.
+
+
+class NotFound(NovaError):
+    """Something that was named does not exist, or is not the caller's to see."""
+
+    code = "InvalidParameterValue"
+    status = 400
+
+
+class InstanceNotFound(NotFound):
+    """No such instance, or another project's."""
+
+    code = "InvalidInstanceID.NotFound"
+
+
+class ImageNotFound(NotFound):
+    """No such image, or one the caller may not see."""
+
+    code = "InvalidAMIID.NotFound"
+
+
+class KeyPairNotFound(NotFound):
+    """The user has no key pair of that name."""
+
+    code = "InvalidKeyPair.NotFound"
+
+
+class SecurityGroupNotFound(NotFound):
+    """The project has no security group of that name."""
+
+    code = "InvalidGroup.NotFound"
+
+
+class ZoneNotFound(NotFound):
+    """No service runs in that availability zone."""
+
+    code = "InvalidParameterValue"
+
+
+class NetworkNotFound(NotFound):
+    """No network answers that description."""
+
+
+class FixedIpNotFound(NotFound):
+    """The address is in no network of ours."""
+
+
+class ServiceNotFound(NotFound):
+    """No service row for that host and binary."""
+
+
+class UserNotFound(NotFound):
+    """No such user."""
+
+
+class ProjectNotFound(NotFound):
+    """No such project."""
+
+
+class RoleNotFound(NotFound):
+    """The role is not in C{allowed_roles}."""
+
+
+class BucketNotFound(NotFound):
+    """No such bucket (S3 C{NoSuchBucket})."""
+
+    code = "NoSuchBucket"
+    status = 404
+
+
+class KeyNotFound(NotFound):
+    """No such object in the bucket (S3 C{NoSuchKey})."""
+
+    code = "NoSuchKey"
+    status = 404
+
+
+# Asked wrongly.
+
+
+class InvalidInput(NovaError):
+    """The request can't be understood or makes no sense."""
+
+    code = "InvalidParameterValue"
+    status = 400
+
+
+class MalformedInstanceId(InvalidInput):
+    """Not of the form i-xxxxxxxx."""
+
+    code = "InvalidInstanceID.Malformed"
+
+
+class MalformedImageId(InvalidInput):
+    """Not of the form ami-xxxxxxxx (or aki-, ari-)."""
+
+    code = "InvalidAMIID.Malformed"
+
+
+class MissingParameter(InvalidInput):
+    """A parameter that the action can't do without is not there."""
+
+    code = "MissingParameter"
+
+
+class UnknownParameter(InvalidInput):
+    """A parameter that the action does not have."""
+
+    code = "UnknownParameter"
+
+
+class InvalidCombination(InvalidInput):
+    """Each parameter is well formed, but not together."""
+
+    code = "InvalidParameterCombination"
+
+
+class InvalidAction(InvalidInput):
+    """No action of that name."""
+
+    code = "InvalidAction"
+
+
+class Conflict(NovaError):
+    """The thing is not in a state in which this can be done."""
+
+    code = "IncorrectInstanceState"
+    status = 400
+
+
+class WrongState(Conflict):
+    """A compare-and-set found another state than it needed; nothing was written."""
+
+
+class ImageUnavailable(Conflict):
+    """The image exists but is not (yet) C{available}."""
+
+    code = "InvalidAMIID.Unavailable"
+
+
+class Duplicate(NovaError):
+    """The name is taken."""
+
+    code = "InvalidParameterValue"
+    status = 400
+
+
+class DuplicateKeyPair(Duplicate):
+    """The user has a key pair of that name already."""
+
+    code = "InvalidKeyPair.Duplicate"
+
+
+class DuplicateSecurityGroup(Duplicate):
+    """The project has a security group of that name already."""
+
+    code = "InvalidGroup.Duplicate"
+
+
+# Who asks.
+
+
+class AuthFailure(NovaError):
+    """The caller could not be identified. The text never says which part was wrong."""
+
+    code = "AuthFailure"
+    status = 403
+
+
+class SignatureMismatch(NovaError):
+    """The request was not signed with the secret that belongs to the access key."""
+
+    code = "SignatureDoesNotMatch"
+    status = 403
+
+
+class RequestExpired(NovaError):
+    """The request's time is too far from ours."""
+
+    code = "RequestExpired"
+    status = 400
+
+
+class Unauthorized(NovaError):
+    """The caller is known, but has no role that may do this."""
+
+    code = "UnauthorizedOperation"
+    status = 403
+
+
+# No room.
+
+
+class QuotaExceeded(NovaError):
+    """The project's quota would be exceeded; the text says by how much."""
+
+    code = "InstanceLimitExceeded"
+    status = 400
+
+
+class NoMoreAddresses(NovaError):
+    """Every address of the network is taken."""
+
+    code = "InsufficientFreeAddressesInSubnet"
+    status = 400
+
+
+class NoMoreNetworks(NovaError):
+    """No network is left for the project."""
+
+    code = "InsufficientFreeAddressesInSubnet"
+    status = 400
+
+
+class NoValidHost(NovaError):
+    """No live host can take the instance."""
+
+    code = "InsufficientInstanceCapacity"
+    status = 503
+
+
+# Parts that fail.
+
+
+class Unavailable(NovaError):
+    """A part that is needed (broker, database, hypervisor) does not answer; try again."""
+
+    code = "Unavailable"
+    status = 503
+
+
+class RemoteTimeout(Unavailable):
+    """A call to another service was not answered in time."""
+
+
+class Unroutable(Unavailable):
+    """No queue is bound for the topic: nobody would ever get the message."""
+
+
+class RemoteError(NovaError):
+    """Another service failed in a way that it did not declare. Its log has the traceback."""
+
+
+class NoSuchMethod(NovaError):
+    """The message names a method that the service does not offer."""
+
+
+class VirtError(NovaError):
+    """The hypervisor could not do it."""
+
+
+class FabricError(NovaError):
+    """The host's network could not be set up."""
+
+
+class ImageError(NovaError):
+    """An image could not be fetched, or is not what it should be."""
+
+
+class ProcessFailed(NovaError):
+    """
+    A program ended with another status than 0, or did not end in time.
+
+    @ivar argv: what was run, without secrets (they go by standard input).
+    @ivar exit_code: its status, negative for a signal, None for a time-out.
+    """
+
+    def __init__(self, argv: tuple[str, ...], exit_code: int | None, stderr: str) -> None:
+        what = "did not end in time" if exit_code is None else f"ended with status {exit_code}"
+        super().__init__(f"{argv[0]} {what}: {stderr.strip()[-500:]}")
+        self.argv = argv
+        self.exit_code = exit_code
+        self.stderr = stderr
+
+
+class StartupError(Exception):
+    """A daemon or a command can't start. The text is one sentence for its operator."""
+
+
+def declared() -> dict[str, type[NovaError]]:
+    """Every declared error by its name on the wire."""
+    found: dict[str, type[NovaError]] = {}
+    todo: list[type[NovaError]] = [NovaError]
+    while todo:
+        error = todo.pop()
+        found[error.__name__] = error
+        todo.extend(error.__subclasses__())
+    return found
+
+
+def from_wire(name: str, text: str) -> NovaError:
+    """
+    The error that another service declared.
+
+    A name that is not declared here becomes a L{RemoteError}; so does
+    L{ProcessFailed}, whose parts do not travel.
+    """
+    known = declared().get(name)
+    if known is None or known is ProcessFailed:
+        return RemoteError(text)
+    return known(text)

@@ -1,0 +1,63 @@
+"""
+Images as operations and the compute worker see them.                  [spec/04]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+from zope.interface import Attribute, Interface
+
+from nova_tx.context import RequestContext
+from nova_tx.model import Image
+
+
+class IImages(Interface):
+    """The registry of images and their files. A caller sees public images and its project's."""
+
+    names = Attribute("What flag image_service calls it, Bexar's dotted name first.")
+
+    def list(
+        context: RequestContext, image_ids: tuple[str, ...] = ()
+    ) -> Awaitable[tuple[Image, ...]]:
+        """
+        The images that the caller may see, by id; of these ids only, if any are given.
+
+        @raise Unavailable: the image service does not answer.
+        """
+
+    def show(context: RequestContext, image_id: str) -> Awaitable[Image]:
+        """
+        One image, with one request.
+
+        @raise ImageNotFound: there is none that the caller may see.
+        """
+
+    def register(context: RequestContext, location: str) -> Awaitable[str]:
+        """
+        Begin to make an image of the bundle at C{bucket/manifest key}.
+
+        Returns the id of a new image at once; its state tells how it went.
+
+        @raise InvalidInput: the location is not of that form.
+        @raise ImageNotFound: there is no such manifest that the caller may read.
+        """
+
+    def deregister(context: RequestContext, image_id: str) -> Awaitable[None]:
+        """
+        Forget an image and remove its file.
+
+        @raise ImageNotFound: there is none that the caller may see.
+        @raise Unauthorized: it is another project's.
+        """
+
+    def fetch(context: RequestContext, image_id: str, path: str) -> Awaitable[int]:
+        """
+        Write the image's file to C{path} as it arrives; returns its size in bytes.
+
+        C{path} is made or overwritten; it is not safe on disk when this returns.
+
+        @raise ImageNotFound: there is none that the caller may see.
+        @raise ImageUnavailable: it is not C{available}.
+        @raise ImageError: the transfer broke off or was not what the registry says.
+        """

@@ -1,0 +1,56 @@
+"""
+A host's network devices as a network worker and a compute worker see them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from zope.interface import Interface
+
+from nova_tx.model import NetworkPlan
+
+
+class IFabric(Interface):
+    """
+    Bridges, rules and DHCP servers of this host.
+
+    Every method may be repeated; it makes what is missing and leaves what is there.
+    """
+
+    def ensure_network(plan: NetworkPlan) -> Awaitable[None]:
+        """
+        Carry a network on this host: bridge with the gateway's address, rules
+        (forwarding, source address to the outside, metadata), DHCP server
+        that knows the plan's hosts.
+
+        @raise FabricError: the text says which part could not be made.
+        """
+
+    def update_dhcp(plan: NetworkPlan) -> Awaitable[None]:
+        """
+        Make the DHCP server know exactly the plan's hosts; start it if it is gone.
+
+        Done when a guest that asks now is answered.
+
+        @raise FabricError: it could not be started.
+        """
+
+    def ensure_bridge(bridge: str, interface: str | None) -> Awaitable[None]:
+        """
+        A bridge without an address, for a compute host.
+
+        @raise FabricError: it could not be made.
+        """
+
+    def remove_network(bridge: str) -> Awaitable[None]:
+        """Undo all of L{ensure_network}; nothing there: nothing to do."""
+
+    def watch_leases(seen: Callable[[str, str, str], None]) -> Awaitable[None]:
+        """
+        From now on call C{seen(event, mac, address)} on the reactor for each
+        lease event; C{event} is C{add}, C{old} or C{del}.
+        """
+
+    def close() -> Awaitable[None]:
+        """Stop listening for lease events. Networks stay up."""

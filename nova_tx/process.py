@@ -1,0 +1,131 @@
+"""
+Running other programs: an argument list, a time limit, no shell, ever.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Sequence
+from dataclasses import dataclass
+
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ProcessDone, ProcessExitedAlready
+from twisted.internet.interfaces import IReactorProcess, IReactorTime
+from twisted.internet.protocol import ProcessProtocol
+from twisted.python.failure import Failure
+from zope.interface import Interface, implementer
+
+from nova_tx.errors import ProcessFailed
+
+
+@dataclass(frozen=True)
+class Result:
+    """How a program ended: its status (negative: killed by that signal) and what it printed."""
+
+    exit_code: int
+    stdout: bytes
+    stderr: bytes
+
+
+class IRunner(Interface):
+    """Runs programs on this host."""
+
+    def run(
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        check: bool = True,
+        timeout: float = 60.0,
+    ) -> Awaitable[Result]:
+        """
+        Run a program as root (by sudo if this process is not).
+
+        @param argv: the program and its arguments.
+        @param check: whether a status other than 0 is a failure.
+        @param timeout: seconds after which the program is killed.
+        @raise ProcessFailed: it did not end in time, can't be found, or
+            C{check} is true and it failed.
+        """
+
+
+class _Collector(ProcessProtocol):
+    def __init__(self, stdin: bytes) -> None:
+        self._stdin = stdin
+        self.out: list[bytes] = []
+        self.err: list[bytes] = []
+        self.ended: Deferred[int] = Deferred()
+
+    def connectionMade(self) -> None:
+        assert self.transport is not None
+        if self._stdin:
+            self.transport.write(self._stdin)
+        self.transport.closeStdin()
+
+    def outReceived(self, data: bytes) -> None:
+        self.out.append(data)
+
+    def errReceived(self, data: bytes) -> None:
+        self.err.append(data)
+
+    def processEnded(self, reason: Failure) -> None:
+        ended, self.ended = self.ended, Deferred()
+        value = reason.value
+        if isinstance(value, ProcessDone):
+            ended.callback(0)
+        else:
+            signal = getattr(value, "signal", None)
+            code = getattr(value, "exitCode", None)
+            ended.callback(-signal if signal else code if code is not None else 1)
+
+
+@implementer(IRunner)
+class Runner:
+    """Programs on the real host, through the reactor."""
+
+    def __init__(self, reactor: IReactorProcess, sudo: Sequence[str] | None = None) -> None:
+        """
+        @param sudo: what to put in front of every command; by default
+            C{sudo -n} unless this process is root.
+        """
+        self._reactor = reactor
+        default = () if os.geteuid() == 0 else ("sudo", "-n")
+        self._sudo = tuple(default if sudo is None else sudo)
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        stdin: bytes = b"",
+        check: bool = True,
+        timeout: float = 60.0,
+    ) -> Result:
+        full = (*self._sudo, *argv)
+        collector = _Collector(stdin)
+        ended = collector.ended
+        transport = self._reactor.spawnProcess(collector, full[0], full, env=_environment())
+        clock = IReactorTime(self._reactor)
+        late = False
+
+        def kill() -> None:
+            nonlocal late
+            late = True
+            try:
+                transport.signalProcess("KILL")
+            except ProcessExitedAlready:
+                pass
+
+        alarm = clock.callLater(timeout, kill)
+        try:
+            code = await ended
+        finally:
+            if alarm.active():
+                alarm.cancel()
+        result = Result(code, b"".join(collector.out), b"".join(collector.err))
+        if late or (check and code != 0):
+            raise ProcessFailed(
+                tuple(argv), None if late else code, result.stderr.decode("utf-8", "replace")
+            )
+        return result
+
+
+def _environment() -> dict[str, str]:
+    path = os.environ.get("PATH", "") + ":/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin"
+    return {**os.environ, "PATH": path, "LC_ALL": "C"}

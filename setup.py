@@ -1,0 +1,43 @@
+"""nova_tx: OpenStack Compute as a suite of Twisted daemons."""
+
+from setuptools import find_packages, setup
+
+setup(
+    name="nova_tx",
+    version="2011.1.0",
+    description="A private cloud that EC2 and S3 clients use as they are",
+    license="Apache-2.0",
+    python_requires=">=3.11",
+    # a plain path, so that an editable install shows twistd its plugins
+    package_dir={"": "."},
+    packages=[*find_packages(include=["nova_tx", "nova_tx.*"]), "twisted.plugins"],
+    include_package_data=True,
+    package_data={"nova_tx.rpc": ["*.xml"], "nova_tx.db.migrations": ["*.mako", "versions/*.py"]},
+    scripts=[],
+    install_requires=[
+        "Twisted[tls]>=24.7",
+        "txAMQP==0.8.2",
+        "SQLAlchemy>=2.0.30,<2.2",
+        "alembic>=1.13",
+        "zope.interface>=6",
+        "pyOpenSSL>=24",
+        "cryptography>=42",
+        "treq>=24",
+    ],
+    extras_require={
+        "libvirt": ["libvirt-python>=9.0"],
+        "postgres": ["psycopg[binary]>=3.1"],
+        "mysql": ["PyMySQL>=1.1"],
+        "clients": ["boto==2.49.0", "six>=1.16"],
+        "test": [
+            "pytest>=8",
+            "pytest-twisted>=1.14",
+            "hypothesis>=6",
+            "boto3>=1.35",
+            "ruff>=0.9",
+            "mypy>=1.13",
+            "mypy-zope>=1.0.9",
+        ],
+    },
+    zip_safe=False,
+)
