@@ -223,6 +223,19 @@ class Service:
     age: float
 
 
+@dataclass(frozen=True)
+class Host:
+    """
+    A live compute host, as a scheduling policy sees it.
+
+    @ivar vcpus_used: virtual CPUs of the instances on it.
+    """
+
+    name: str
+    zone: str
+    vcpus_used: int
+
+
 # Network.
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from twisted.application.service import Service
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
@@ -38,13 +38,13 @@ class Periodic(Service):
         self._now = now
         self._loop = LoopingCall(self._once)
         self._loop.clock = clock
-        self._ended: Deferred[LoopingCall] | None = None
+        self._ended: Deferred[LoopingCall] = succeed(self._loop)
 
     def startService(self) -> None:
         super().startService()
         self._ended = self._loop.start(self._interval, now=self._now)
 
-    def stopService(self) -> Deferred[LoopingCall] | None:
+    def stopService(self) -> Deferred[LoopingCall]:
         super().stopService()
         if self._loop.running:
             self._loop.stop()

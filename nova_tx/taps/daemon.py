@@ -1,0 +1,127 @@
+"""
+A daemon is a list of parts: opened in order once the reactor runs, closed in reverse.
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+from collections.abc import Callable, Sequence
+from typing import Any, Protocol
+
+from twisted.application.service import MultiService
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import ILogObserver, Logger
+from twisted.python.components import Componentized
+from twisted.python.failure import Failure
+
+from nova_tx.errors import StartupError
+from nova_tx.flags import LogFlags
+from nova_tx.log import observer
+
+_log = Logger()
+
+
+class Part(Protocol):
+    """Something that is opened and closed: a database, a bus, a listener, a worker."""
+
+    async def open(self) -> None:
+        """Make it work; raise L{StartupError} with one sentence if it can't be."""
+
+    async def close(self) -> None:
+        """End what is in hand and let go."""
+
+
+class Daemon(MultiService):
+    """
+    The service that a twistd plugin makes.
+
+    A part that can't be opened ends the process with its sentence and status 1.
+    SIGTERM closes the parts: each waits for what it has in hand.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        parts: Sequence[Part],
+        flags: LogFlags,
+        logfile: str | None = None,
+        fail: Callable[[Any, str], None] | None = None,
+    ) -> None:
+        """
+        @param logfile: where twistd was told to log; None is standard output.
+        @param fail: called with the reactor and a sentence instead of ending the process.
+        """
+        super().__init__()
+        self._reactor = reactor
+        self._parts = tuple(parts)
+        self._flags = flags
+        self._logfile = logfile
+        self._fail = fail or _end
+        self._opened: list[Part] = []
+        self._opening: Deferred[None] | None = None
+
+    def setServiceParent(self, parent: Any) -> Any:
+        # twistd asks the application it made for us how to log
+        if isinstance(parent, Componentized):
+            out = sys.stdout if self._logfile in (None, "-") else _append(str(self._logfile))
+            parent.setComponent(ILogObserver, observer(self._flags, out))
+        return super().setServiceParent(parent)
+
+    def startService(self) -> None:
+        super().startService()
+        self._opening = Deferred.fromCoroutine(self._open())
+
+    async def _open(self) -> None:
+        for part in self._parts:
+            try:
+                self._opened.append(part)
+                await part.open()
+            except CancelledError:
+                raise
+            except StartupError as error:
+                self._fail(self._reactor, str(error))
+                return
+            except Exception:
+                _log.failure("can't start {part}", part=type(part).__name__)
+                self._fail(self._reactor, f"can't start {type(part).__name__}; the log says why")
+                return
+        _log.info("ready")
+
+    def stopService(self) -> Deferred[None]:
+        super().stopService()
+        return Deferred.fromCoroutine(self._close())
+
+    async def _close(self) -> None:
+        if self._opening is not None:
+            opening = self._opening.addErrback(_cancelled)
+            opening.cancel()
+        while self._opened:
+            part = self._opened.pop()
+            try:
+                await part.close()
+            except Exception:
+                _log.failure("{part} did not close cleanly", part=type(part).__name__)
+
+
+def _cancelled(failure: Failure) -> None:
+    failure.trap(CancelledError)
+
+
+def _append(path: str) -> Any:
+    return open(path, "a", encoding="utf-8", buffering=1)  # open for as long as the process lives
+
+
+def _end(reactor: Any, sentence: str) -> None:
+    """End the process with status 1, which twistd has no way to ask for."""
+    _log.critical("{sentence}", sentence=sentence)
+    print(f"{os.path.basename(sys.argv[0])}: {sentence}", file=sys.stderr, flush=True)
+    atexit.register(_exit)
+    reactor.stop()
+
+
+def _exit() -> None:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)

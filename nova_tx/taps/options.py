@@ -1,0 +1,61 @@
+"""
+The command line of a daemon, as twistd sees it: everything is handed to the flags.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.python import usage
+
+from nova_tx.errors import StartupError
+from nova_tx.flags import Flags, LogFlags
+
+_HELP = ("--help", "-help", "-?", "--helpshort", "-h")
+
+
+class DaemonOptions(usage.Options):
+    """Reads the flags of one daemon; C{wanted} are its sections."""
+
+    wanted: Sequence[type[Any]] = ()
+    program = "nova"
+    flags: Flags
+
+    def parseOptions(self, options: Sequence[str] | None = None) -> None:
+        words = list(sys.argv[1:] if options is None else options)
+        wanted = (*self.wanted, LogFlags)
+        if any(word in _HELP for word in words):
+            print(Flags(wanted).usage(self.program))
+            raise SystemExit(1)  # as gflags does                       [spec/11 section 1]
+        if not any("flagfile" in word for word in words):
+            found = default_flagfile()
+            if found:
+                words.insert(0, f"--flagfile={found}")
+        try:
+            self.flags = Flags.load(words, wanted)
+        except StartupError as error:
+            print(f"{self.program}: {error}", file=sys.stderr)
+            raise SystemExit(1) from None
+        if self.flags.positional:
+            print(f"{self.program}: {self.flags.positional[0]!r} is not a flag", file=sys.stderr)
+            raise SystemExit(1)
+
+    @property
+    def logfile(self) -> str | None:
+        """Where twistd was told to log: a path, C{-}, or None for standard output."""
+        parent: Any = self.parent or {}
+        if parent.get("logfile"):
+            return str(parent["logfile"])
+        return None if parent.get("nodaemon", True) else "twistd.log"
+
+
+def default_flagfile() -> str | None:
+    """nova.conf beside the running script, else in /etc/nova.          [spec/01 section 1; D11]"""
+    beside = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "nova.conf")
+    for path in (beside, "/etc/nova/nova.conf"):
+        if os.path.exists(path):
+            return path
+    return None

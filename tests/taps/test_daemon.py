@@ -1,0 +1,72 @@
+"""A daemon opens its parts in order, closes them in reverse, and ends when one can't be opened."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred
+
+from nova_tx.errors import StartupError
+from nova_tx.flags import LogFlags
+from nova_tx.taps.daemon import Daemon
+
+
+class Recorded:
+    """A part that writes down what happens to it."""
+
+    def __init__(self, name: str, seen: list[str], opening: Deferred[None] | None = None) -> None:
+        self._name = name
+        self._seen = seen
+        self._opening = opening
+
+    async def open(self) -> None:
+        self._seen.append(f"open {self._name}")
+        if self._opening is not None:
+            await self._opening
+
+    async def close(self) -> None:
+        self._seen.append(f"close {self._name}")
+
+
+class Broken(Recorded):
+    """A part that can't be opened."""
+
+    async def open(self) -> None:
+        raise StartupError("the database is at home")
+
+
+async def test_parts_open_in_order_and_close_in_reverse() -> None:
+    """A later part can rely on an earlier one, from its opening to its end."""
+    seen: list[str] = []
+    daemon = Daemon(None, [Recorded("a", seen), Recorded("b", seen)], LogFlags())
+    daemon.startService()
+    await daemon.stopService()
+    assert seen == ["open a", "open b", "close b", "close a"]
+
+
+async def test_a_part_that_cannot_open_ends_the_daemon_with_its_sentence() -> None:
+    """The sentence of a StartupError is what the operator gets; later parts are not opened."""
+    seen: list[str] = []
+    ends: list[str] = []
+
+    def fail(reactor: Any, sentence: str) -> None:
+        ends.append(sentence)
+
+    parts = [Recorded("a", seen), Broken("b", seen), Recorded("c", seen)]
+    daemon = Daemon(None, parts, LogFlags(), fail=fail)
+    daemon.startService()
+    assert ends == ["the database is at home"]
+    await daemon.stopService()
+    assert seen == ["open a", "close b", "close a"]
+
+
+async def test_a_daemon_can_be_stopped_while_it_starts() -> None:
+    """SIGTERM during the wait for a broker ends the wait."""
+    seen: list[str] = []
+    cancelled: list[object] = []
+    waiting: Deferred[None] = Deferred(cancelled.append)
+    daemon = Daemon(None, [Recorded("slow", seen, waiting), Recorded("next", seen)], LogFlags())
+    daemon.startService()
+    await daemon.stopService()
+    assert cancelled == [waiting]
+    assert seen == ["open slow", "close slow"]
