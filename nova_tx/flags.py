@@ -1,41 +1,19 @@
 """
-Every flag: its name, type, default and meaning, and the one reader of argv and flag files.
+Every flag: its name, type, default and meaning.
 
 A section is a frozen dataclass; a field is a flag.  A component receives the
-sections it uses, never L{Flags}.  Syntax: spec/11 section 1.
+sections it uses, never L{Flags}.  The syntax is L{nova_tx.flagfile}'s.
 """
 
 from __future__ import annotations
 
 import dataclasses
-import difflib
 import os
-import re
 import socket
-import textwrap
-import typing
 from collections.abc import Sequence
-from typing import Any, TypeVar
+from typing import Any
 
-from nova_tx.errors import StartupError
-
-S = TypeVar("S")
-
-#: The type of a flag that holds several values, written C{a,b,c}.
-Names = tuple[str, ...]
-
-
-def flag(default: Any, meaning: str, *, show: str | None = None) -> Any:
-    """
-    A field of a section.
-
-    @param default: its value, or a function that finds it on this machine.
-    @param show: what the help prints for a default that was found by a function.
-    """
-    metadata = {"meaning": meaning, "show": show}
-    if callable(default):
-        return dataclasses.field(default_factory=default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+from nova_tx.flagfile import Names, Reader, flag
 
 
 def _local_address() -> str:
@@ -96,7 +74,7 @@ class BusFlags:
     rabbit_host: str = flag("localhost", "broker host")
     rabbit_port: int = flag(5672, "broker port")
     rabbit_userid: str = flag("guest", "broker user")
-    rabbit_password: str = flag("guest", "broker password")
+    rabbit_password: str = flag("guest", "broker password", secret=True)
     rabbit_virtual_host: str = flag("/", "broker vhost")
     rabbit_max_retries: int = flag(12, "attempts to reach the broker at start")
     rabbit_retry_interval: int = flag(10, "seconds between those attempts")
@@ -116,7 +94,7 @@ class BusFlags:
 class SqlFlags:
     """The database."""
 
-    sql_connection: str = flag("sqlite:///$state_path/nova.sqlite", "SQLAlchemy URL")
+    sql_connection: str = flag("sqlite:///$state_path/nova.sqlite", "SQLAlchemy URL", secret=True)
     sql_idle_timeout: int = flag(3600, "seconds after which an idle connection is replaced")
     sql_max_retries: int = flag(12, "attempts to reach the database at start")
     sql_retry_interval: int = flag(10, "seconds between those attempts")
@@ -264,210 +242,26 @@ def sections() -> tuple[type[Any], ...]:
     return tuple(
         value
         for value in globals().values()
-        if dataclasses.is_dataclass(value) and isinstance(value, type) and value is not _Entry
+        if isinstance(value, type) and dataclasses.is_dataclass(value)
     )
 
 
-@dataclasses.dataclass(frozen=True)
-class _Entry:
-    name: str
-    kind: type[Any]
-    default: Any
-    field: dataclasses.Field[Any]
-
-
-def _kind(section: type[Any], name: str) -> type[Any]:
-    hint = typing.get_type_hints(section)[name]
-    return tuple if typing.get_origin(hint) is tuple else hint
-
-
-class Flags:
-    """
-    The values of a set of sections, and what was left of the command line.
-
-    @ivar positional: the words from the first one on that is no flag.
-    @ivar warnings: one sentence for each thing in a flag file that was ignored.
-    """
-
-    def __init__(self, wanted: Sequence[type[Any]]) -> None:
-        self._sections = tuple(wanted)
-        self._table = {
-            field.name: _Entry(
-                field.name,
-                _kind(section, field.name),
-                field.default_factory()
-                if field.default_factory is not dataclasses.MISSING
-                else field.default,
-                field,
-            )
-            for section in wanted
-            for field in dataclasses.fields(section)
-        }
-        self._given: dict[str, Any] = {}
-        self.positional: list[str] = []
-        self.warnings: list[str] = []
+class Flags(Reader):
+    """The flags of this house, as a command line and the flag files it names set them."""
 
     @classmethod
     def load(cls, argv: Sequence[str], wanted: Sequence[type[Any]]) -> Flags:
         """
-        Read a command line and the flag files it names.
+        Read a command line.
 
         Flags of sections that are not wanted are known, and passed over in a
         flag file that daemons share; on the command line they are an error.
 
         @param argv: without the program's name.
+        @param wanted: the sections to read, of this module or a driver's own.
         @raise StartupError: a flag is unknown (on the command line), or has a
             value of the wrong type, or C{$name} in a value names no flag.
         """
-        flags = cls(wanted)
-        flags._read(list(argv), None, ())
-        flags._values = {name: flags._resolve(name, ()) for name in flags._table}
+        flags = cls(wanted, sections())
+        flags.read(argv)
         return flags
-
-    _values: dict[str, Any]
-
-    def section(self, wanted: type[S]) -> S:
-        """The values of one section."""
-        names = [field.name for field in dataclasses.fields(wanted)]  # type: ignore[arg-type]
-        return wanted(**{name: self._values[name] for name in names})
-
-    # Reading.
-
-    def _read(self, words: list[str], source: str | None, seen: tuple[str, ...]) -> None:
-        later: list[tuple[str, Any]] = []
-        while words:
-            word = words.pop(0)
-            if word == "--":
-                self.positional = words
-                break
-            if not word.startswith("-") or word == "-":
-                if source is not None:
-                    raise StartupError(f"{source}: {word!r} is not a flag")
-                self.positional = [word, *words]
-                break
-            name, equals, value = word.lstrip("-").partition("=")
-            if name == "flagfile":
-                path = value if equals else self._next(words, name)
-                self._file(os.path.expanduser(path), seen)
-                continue
-            found = self._find(name, source)
-            if found is None:
-                continue
-            entry, negated = found
-            if entry.kind is bool and not equals:
-                later.append((entry.name, not negated))
-                continue
-            text = value if equals else self._next(words, name)
-            later.append((entry.name, self._parse(entry, text, source)))
-        # what a flag file says is weaker than what is said beside it
-        self._given.update(later)
-
-    def _next(self, words: list[str], name: str) -> str:
-        if not words:
-            raise StartupError(f"flag --{name} needs a value")
-        return words.pop(0)
-
-    def _file(self, path: str, seen: tuple[str, ...]) -> None:
-        if path in seen:
-            self.warnings.append(f"{path} includes itself; the second time was skipped")
-            return
-        try:
-            with open(path, encoding="utf-8") as file:
-                lines = file.read().splitlines()
-        except OSError as error:
-            raise StartupError(f"can't read flag file {path}: {error.strerror}") from error
-        for number, line in enumerate(lines, 1):
-            text = line.strip()
-            if not text or text.startswith(("#", "//")):
-                continue
-            words = [text]
-            if "=" not in text.split(None, 1)[0]:
-                words = text.split(None, 1)
-            self._read(words, f"{path}:{number}", (*seen, path))
-
-    def _find(self, name: str, source: str | None) -> tuple[_Entry, bool] | None:
-        if name in self._table:
-            return self._table[name], False
-        if name.startswith("no") and name[2:] in self._table:
-            entry = self._table[name[2:]]
-            if entry.kind is bool:
-                return entry, True
-        starting = [known for known in self._table if known.startswith(name)]
-        if len(starting) == 1:
-            return self._table[starting[0]], False
-        if source is None and len(starting) > 1:
-            raise StartupError(f"--{name} may be any of {', '.join(sorted(starting))}")
-        everywhere = {f.name for section in sections() for f in dataclasses.fields(section)}
-        if source is not None and (name in everywhere or name.removeprefix("no") in everywhere):
-            return None
-        near = difflib.get_close_matches(name, everywhere, 1)
-        hint = f"; did you mean --{near[0]}?" if near else ""
-        if source is None:
-            raise StartupError(f"unknown flag --{name}{hint}")
-        self.warnings.append(f"{source}: unknown flag --{name} is ignored{hint}")
-        return None
-
-    def _parse(self, entry: _Entry, text: str, source: str | None) -> Any:
-        where = f"{source}: " if source else ""
-        try:
-            if entry.kind is bool:
-                return {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}[
-                    text.lower()
-                ]
-            if entry.kind is tuple:
-                return tuple(part.strip() for part in text.split(",") if part.strip())
-            return entry.kind(text)
-        except (ValueError, KeyError):
-            words = {bool: "true or false", int: "an integer", float: "a number"}
-            raise StartupError(
-                f"{where}--{entry.name} must be {words[entry.kind]}, not {text!r}"
-            ) from None
-
-    # Interpolation.
-
-    def _resolve(self, name: str, path: tuple[str, ...]) -> Any:
-        entry = self._table[name]
-        value = self._given.get(name, entry.default)
-        if not isinstance(value, str) or "$" not in value:
-            return value
-        if name in path:
-            raise StartupError(f"--{name} refers to itself")
-
-        def replace(found: re.Match[str]) -> str:
-            if found[0] == "$$":
-                return "$"
-            other = found[1] or found[2]
-            if other not in self._table:
-                raise StartupError(f"--{name}={value}: there is no flag {other}")
-            return str(self._resolve(other, (*path, name)))
-
-        resolved = re.sub(r"\$\$|\$\{(\w+)\}|\$(\w+)", replace, value)
-        return resolved
-
-    # Help.
-
-    def usage(self, program: str) -> str:
-        """What C{--help} prints: every flag that the program reads."""
-        lines = [f"USAGE: {program} [flags]", "flags:", ""]
-        for section in self._sections:
-            lines.append((section.__doc__ or "").strip().splitlines()[0])
-            for field in sorted(dataclasses.fields(section), key=lambda each: each.name):
-                lines.extend(self._help(self._table[field.name]))
-            lines.append("")
-        return "\n".join(lines)
-
-    def _help(self, entry: _Entry) -> list[str]:
-        dashes = "--[no]" if entry.kind is bool else "--"
-        text = f"{dashes}{entry.name}: {entry.field.metadata['meaning']}"
-        lines = textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
-        default = entry.default
-        if entry.kind is bool:
-            default = str(default).lower()
-        elif entry.kind is tuple:
-            default = ",".join(default)
-        default = entry.field.metadata["show"] or repr(str(default))
-        lines.append(f"    (default: {default})")
-        kinds = {int: "an integer", float: "a number", tuple: "a comma separated list"}
-        if entry.kind in kinds:
-            lines.append(f"    ({kinds[entry.kind]})")
-        return lines
