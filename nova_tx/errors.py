@@ -142,6 +142,18 @@ class InvalidAction(InvalidInput):
     code = "InvalidAction"
 
 
+class PayloadMismatch(InvalidInput):
+    """A body is not the one whose SHA-256 was signed (S3)."""
+
+    code = "XAmzContentSHA256Mismatch"
+
+
+class MalformedPayload(InvalidInput):
+    """A body ended too early, or is not coded as the request's headers say (S3)."""
+
+    code = "IncompleteBody"
+
+
 class Conflict(NovaError):
     """The thing is not in a state in which this can be done."""
 

@@ -1,0 +1,202 @@
+"""The registry of images.                                             [spec/04 sections 3 and 5]"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import Connection, Row, insert, or_, select, update
+from sqlalchemy import delete as delete_from
+from sqlalchemy.exc import IntegrityError
+
+from nova_tx.db.engine import now
+from nova_tx.db.schema import images
+from nova_tx.errors import Duplicate, ImageNotFound, Unauthorized, WrongState
+from nova_tx.model import Image
+
+# The states of an image, in order; C{FAILED} may follow any but C{AVAILABLE}.
+PENDING = "pending"
+DECRYPTING = "decrypting"
+UNTARRING = "untarring"
+AVAILABLE = "available"
+FAILED = "failed"
+
+_ON_THE_WAY = (PENDING, DECRYPTING, UNTARRING)
+_FIELDS = tuple(Image.__dataclass_fields__)
+_COLUMNS = tuple(images.c[name] for name in _FIELDS)
+
+
+def _image(row: Row[Any]) -> Image:
+    return Image(**row._mapping)
+
+
+def register(
+    txn: Connection,
+    image_id: str,
+    location: str,
+    owner: str,
+    user_id: str,
+    architecture: str,
+    type_: str,
+    kernel_id: str | None,
+    ramdisk_id: str | None,
+) -> Image:
+    """
+    Write the row of a new, private image in state C{pending}.
+
+    @param type_: machine, kernel or ramdisk.
+    @raise Duplicate: the id is taken.
+    """
+    try:
+        with txn.begin_nested():
+            txn.execute(
+                insert(images).values(
+                    id=image_id,
+                    location=location,
+                    owner=owner,
+                    user_id=user_id,
+                    is_public=False,
+                    architecture=architecture,
+                    type=type_,
+                    state=PENDING,
+                    kernel_id=kernel_id,
+                    ramdisk_id=ramdisk_id,
+                    display_name="",
+                    created_at=now(),
+                    deleted=False,
+                )
+            )
+    except IntegrityError:
+        raise Duplicate(f"there is an image {image_id} already") from None
+    return _get(txn, image_id)
+
+
+def listed(
+    txn: Connection, project: str | None, is_admin: bool, ids: Collection[str] = ()
+) -> tuple[Image, ...]:
+    """The images that a project may see, by id; of these ids only, if any are given."""
+    query = select(*_COLUMNS).where(images.c.deleted.is_(False)).order_by(images.c.id)
+    if not is_admin:
+        query = query.where(or_(images.c.is_public.is_(True), images.c.owner == project))
+    if ids:
+        query = query.where(images.c.id.in_(list(ids)))
+    return tuple(_image(row) for row in txn.execute(query))
+
+
+def get(txn: Connection, project: str | None, is_admin: bool, image_id: str) -> Image:
+    """
+    One image that a project may see.
+
+    @raise ImageNotFound: there is none.
+    """
+    found = listed(txn, project, is_admin, (image_id,))
+    if not found:
+        raise ImageNotFound(f"The image id '{image_id}' does not exist")
+    return found[0]
+
+
+def owned(txn: Connection, project: str | None, is_admin: bool, image_id: str) -> Image:
+    """
+    One image that a project may change.
+
+    @raise ImageNotFound: there is none that it may see.
+    @raise Unauthorized: it is another project's.
+    """
+    image = get(txn, project, is_admin, image_id)
+    if not is_admin and image.owner != project:
+        raise Unauthorized(f"image {image_id} belongs to another project")
+    return image
+
+
+def _get(txn: Connection, image_id: str) -> Image:
+    return get(txn, None, True, image_id)
+
+
+def advance(txn: Connection, image_id: str, source: str, target: str, **columns: object) -> Image:
+    """
+    Move an image from one state to the next, and set columns with it.
+
+    @raise WrongState: it is not (any more) in state C{source}; nothing was written.
+    """
+    done = txn.execute(
+        update(images)
+        .where(images.c.id == image_id, images.c.state == source, images.c.deleted.is_(False))
+        .values(state=target, updated_at=now(), **columns)
+    )
+    if done.rowcount != 1:
+        raise WrongState(f"image {image_id} is not {source}")
+    return _get(txn, image_id)
+
+
+def fail(txn: Connection, image_id: str, reason: str) -> bool:
+    """
+    Say that an image will not become available, and why, for its owner to read.
+
+    Returns whether it was on its way; one that was deleted meanwhile is left alone.
+    """
+    done = txn.execute(
+        update(images)
+        .where(
+            images.c.id == image_id,
+            images.c.state.in_(_ON_THE_WAY),
+            images.c.deleted.is_(False),
+        )
+        .values(state=FAILED, state_reason=reason, updated_at=now())
+    )
+    return done.rowcount == 1
+
+
+def change(
+    txn: Connection, project: str | None, is_admin: bool, image_id: str, **columns: object
+) -> Image:
+    """
+    Set C{is_public}, C{display_name} or C{description}.
+
+    @raise ImageNotFound, Unauthorized: as L{owned}.
+    """
+    owned(txn, project, is_admin, image_id)
+    txn.execute(update(images).where(images.c.id == image_id).values(updated_at=now(), **columns))
+    return _get(txn, image_id)
+
+
+def delete(txn: Connection, project: str | None, is_admin: bool, image_id: str) -> Image:
+    """
+    Forget an image; returns what it was.
+
+    The row goes for real: the id is its primary key.
+
+    @raise ImageNotFound, Unauthorized: as L{owned}.
+    """
+    image = owned(txn, project, is_admin, image_id)
+    txn.execute(delete_from(images).where(images.c.id == image_id))
+    return image
+
+
+def unfinished(txn: Connection) -> tuple[tuple[Image, str], ...]:
+    """The images that were on their way when a daemon ended, each with who registered it."""
+    rows = txn.execute(
+        select(*_COLUMNS, images.c.user_id)
+        .where(images.c.state.in_(_ON_THE_WAY), images.c.deleted.is_(False))
+        .order_by(images.c.created_at, images.c.id)
+    ).all()
+    return tuple(
+        (Image(**{name: row._mapping[name] for name in _FIELDS}), row.user_id) for row in rows
+    )
+
+
+def again(txn: Connection, image_id: str) -> None:
+    """Put an image that was on its way back to the beginning."""
+    txn.execute(
+        update(images)
+        .where(images.c.id == image_id, images.c.state.in_(_ON_THE_WAY))
+        .values(state=PENDING, updated_at=now())
+    )
+
+
+def ids(txn: Connection) -> frozenset[str]:
+    """The ids of all images that have or may get a file."""
+    return frozenset(
+        txn.execute(
+            select(images.c.id).where(images.c.deleted.is_(False), images.c.state != FAILED)
+        ).scalars()
+    )
