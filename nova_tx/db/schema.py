@@ -4,7 +4,7 @@ The tables: Bexar's, with the constraints it only believed to have.    [spec/12]
 Unlike Bexar's: real UNIQUE constraints and indexes, C{instances.reason}, and a
 table C{images} (Bexar kept files).
 A soft-deleted row keeps its place; tables whose names must be free again
-after a deletion (key_pairs, fixed_ips, users, projects) are deleted for real.
+after a deletion (key_pairs, services, users, projects) are deleted for real.
 """
 
 from __future__ import annotations
