@@ -48,6 +48,21 @@ class IUsers(Interface):
         Make a user; keys that are None are random.
 
         @raise Duplicate: the name or the access key is taken.
+        @raise InvalidInput: a name or key has characters that requests can't carry.
+        """
+
+    def modify_user(
+        user_id: str,
+        access_key: str | None,
+        secret_key: str | None,
+        is_admin: bool | None,
+    ) -> Awaitable[User]:
+        """
+        Change what is not None.
+
+        @raise UserNotFound: there is none.
+        @raise Duplicate: another user has the access key.
+        @raise InvalidInput: a key has characters that requests can't carry.
         """
 
     def delete_user(user_id: str) -> Awaitable[None]:
@@ -76,6 +91,14 @@ class IUsers(Interface):
 
         @raise Duplicate: the name is taken.
         @raise UserNotFound: there is no such manager.
+        @raise InvalidInput: the name has characters that requests can't carry.
+        """
+
+    def delete_project(project_id: str) -> Awaitable[None]:
+        """
+        Forget a project with its memberships and roles; what it owns is not looked at.
+
+        @raise ProjectNotFound: there is none.
         """
 
     def add_member(user_id: str, project_id: str) -> Awaitable[None]:

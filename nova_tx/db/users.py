@@ -1,0 +1,361 @@
+"""
+Users, projects, memberships and roles.                        [spec/09 sections 1, 2, 4]
+
+The rows are deleted for real: a name is free again after a deletion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from nova_tx.db.engine import now
+from nova_tx.db.schema import (
+    floating_ips,
+    instances,
+    key_pairs,
+    networks,
+    projects,
+    user_project_association,
+    user_project_role_association,
+    user_role_association,
+    users,
+    volumes,
+)
+from nova_tx.errors import Conflict, Duplicate, ProjectNotFound, UserNotFound
+from nova_tx.model import Membership, Project, User
+from nova_tx.states import TERMINATED
+
+# The sentences of what can go wrong; drivers without tables use them, too.
+
+
+def no_user(user_id: str) -> UserNotFound:
+    """There is no such user."""
+    return UserNotFound(f'User "{user_id}" not found')
+
+
+def no_project(project_id: str) -> ProjectNotFound:
+    """There is no such project."""
+    return ProjectNotFound(f'Project "{project_id}" not found')
+
+
+def no_access_key(access_key: str) -> UserNotFound:
+    """Nobody has this access key."""
+    return UserNotFound(f"No user found for access key {access_key}")
+
+
+def no_manager(manager: str) -> UserNotFound:
+    """The manager of a new project does not exist."""
+    return UserNotFound(f"Project can't be created because manager {manager} doesn't exist")
+
+
+def user_exists(user_id: str) -> Duplicate:
+    """The user's name is taken."""
+    return Duplicate(f"User {user_id} already exists")
+
+
+def access_key_taken() -> Duplicate:
+    """Another user has the access key."""
+    return Duplicate("The access key belongs to another user")
+
+
+def project_exists(project_id: str) -> Duplicate:
+    """The project's name is taken."""
+    return Duplicate(f"Project can't be created because project {project_id} already exists")
+
+
+def is_manager(user_id: str, managed: Iterable[str]) -> Conflict:
+    """The user is needed as the manager of projects."""
+    return Conflict(f"User {user_id} manages project {', '.join(sorted(managed))}")
+
+
+# Reading.
+
+
+def find(txn: Connection, access_key: str, project_id: str | None) -> Membership:
+    """
+    The user with an access key in a project: three queries, however many roles it has.
+
+    @param project_id: None means the project named as the user.
+    @raise UserNotFound, ProjectNotFound: no such access key, no such project.
+    """
+    found = _users(txn, users.c.access_key == access_key)
+    if not found:
+        raise no_access_key(access_key)
+    return _membership(txn, found[0], found[0].id if project_id is None else project_id)
+
+
+def member(txn: Connection, user_id: str, project_id: str) -> Membership:
+    """
+    A user in a project.
+
+    @raise UserNotFound, ProjectNotFound: no such user, no such project.
+    """
+    return _membership(txn, user(txn, user_id), project_id)
+
+
+def listed(txn: Connection) -> tuple[User, ...]:
+    """Every user, by id."""
+    return _users(txn)
+
+
+def user(txn: Connection, user_id: str) -> User:
+    """
+    One user.
+
+    @raise UserNotFound: there is none.
+    """
+    found = _users(txn, users.c.id == user_id)
+    if not found:
+        raise no_user(user_id)
+    return found[0]
+
+
+def projects_listed(txn: Connection) -> tuple[Project, ...]:
+    """Every project, by id."""
+    return _projects(txn)
+
+
+def project(txn: Connection, project_id: str) -> Project:
+    """
+    One project.
+
+    @raise ProjectNotFound: there is none.
+    """
+    found = _projects(txn, projects.c.id == project_id)
+    if not found:
+        raise no_project(project_id)
+    return found[0]
+
+
+def possessions(txn: Connection, project_id: str) -> tuple[str, ...]:
+    """What a project still has that costs something: C{("2 instances", "1 network")}."""
+    counted = (
+        ("instance", instances, instances.c.state_description != TERMINATED),
+        ("volume", volumes, volumes.c.deleted.is_(False)),
+        ("network", networks, networks.c.deleted.is_(False)),
+        ("floating address", floating_ips, floating_ips.c.deleted.is_(False)),
+    )
+    found = []
+    for noun, table, there in counted:
+        count = txn.scalar(
+            select(func.count()).select_from(table).where(table.c.project_id == project_id, there)
+        )
+        if count:
+            plural = noun + ("es" if noun.endswith("s") else "s")
+            found.append(f"{count} {noun if count == 1 else plural}")
+    return tuple(found)
+
+
+# Writing.
+
+
+def create(txn: Connection, user_id: str, access_key: str, secret_key: str, is_admin: bool) -> User:
+    """
+    Make a user.
+
+    @raise Duplicate: the name or the access key is taken.
+    """
+    if txn.scalar(select(users.c.id).where(users.c.id == user_id)) is not None:
+        raise user_exists(user_id)
+    if txn.scalar(select(users.c.id).where(users.c.access_key == access_key)) is not None:
+        raise access_key_taken()
+    row = {"id": user_id, "access_key": access_key, "secret_key": secret_key}
+    _insert(txn, users, user_exists(user_id), **row, is_admin=is_admin)
+    return User(user_id, access_key, secret_key, is_admin)
+
+
+def modify(
+    txn: Connection,
+    user_id: str,
+    access_key: str | None,
+    secret_key: str | None,
+    is_admin: bool | None,
+) -> User:
+    """
+    Change what is not None.
+
+    @raise UserNotFound: there is none.
+    @raise Duplicate: another user has the access key.
+    """
+    given = {"access_key": access_key, "secret_key": secret_key, "is_admin": is_admin}
+    changes = {name: value for name, value in given.items() if value is not None}
+    user(txn, user_id)
+    try:
+        txn.execute(update(users).where(users.c.id == user_id).values(**changes, updated_at=now()))
+    except IntegrityError:
+        raise access_key_taken() from None
+    return user(txn, user_id)
+
+
+def remove(txn: Connection, user_id: str) -> None:
+    """
+    Forget a user with the key pairs, memberships and roles it has.
+
+    @raise UserNotFound: there is none.
+    @raise Conflict: the user manages a project.
+    """
+    user(txn, user_id)
+    managed = txn.scalars(select(projects.c.id).where(projects.c.project_manager == user_id)).all()
+    if managed:
+        raise is_manager(user_id, managed)
+    for table in (
+        key_pairs,
+        user_project_role_association,
+        user_project_association,
+        user_role_association,
+    ):
+        txn.execute(delete(table).where(table.c.user_id == user_id))
+    txn.execute(delete(users).where(users.c.id == user_id))
+
+
+def create_project(
+    txn: Connection, project_id: str, manager: str, description: str | None
+) -> Project:
+    """
+    Make a project; its manager becomes a member.
+
+    @raise Duplicate: the name is taken.
+    @raise UserNotFound: there is no such manager.
+    """
+    if not _users(txn, users.c.id == manager):
+        raise no_manager(manager)
+    if txn.scalar(select(projects.c.id).where(projects.c.id == project_id)) is not None:
+        raise project_exists(project_id)
+    text = project_id if description is None else description
+    row = {"id": project_id, "name": project_id, "description": text, "project_manager": manager}
+    _insert(txn, projects, project_exists(project_id), **row)
+    add_member(txn, manager, project_id)
+    return Project(project_id, manager, text, frozenset((manager,)))
+
+
+def remove_project(txn: Connection, project_id: str) -> None:
+    """
+    Forget a project with its memberships and roles.
+
+    @raise ProjectNotFound: there is none.
+    """
+    project(txn, project_id)
+    for table in (user_project_role_association, user_project_association):
+        txn.execute(delete(table).where(table.c.project_id == project_id))
+    txn.execute(delete(projects).where(projects.c.id == project_id))
+
+
+def add_member(txn: Connection, user_id: str, project_id: str) -> None:
+    """
+    Make a user a member; again is nothing.
+
+    @raise UserNotFound, ProjectNotFound: no such user, no such project.
+    """
+    if not member(txn, user_id, project_id).member:
+        _add(txn, user_project_association, user_id=user_id, project_id=project_id)
+
+
+def remove_member(txn: Connection, user_id: str, project_id: str) -> None:
+    """
+    End a membership and the roles in that project; none is nothing.
+
+    @raise UserNotFound, ProjectNotFound: no such user, no such project.
+    @raise Conflict: the user manages the project.
+    """
+    if member(txn, user_id, project_id).project.manager == user_id:
+        raise is_manager(user_id, (project_id,))
+    for table in (user_project_role_association, user_project_association):
+        txn.execute(
+            delete(table).where(table.c.user_id == user_id, table.c.project_id == project_id)
+        )
+
+
+def add_role(txn: Connection, user_id: str, role: str, project_id: str | None) -> None:
+    """
+    Grant a role, in the whole cloud if C{project_id} is None; again is nothing.
+
+    @raise UserNotFound, ProjectNotFound: no such user, no such project.
+    """
+    if project_id is None:
+        if role not in user(txn, user_id).roles:
+            _add(txn, user_role_association, user_id=user_id, role=role)
+    elif role not in member(txn, user_id, project_id).project_roles:
+        row = {"user_id": user_id, "project_id": project_id, "role": role}
+        _add(txn, user_project_role_association, **row)
+
+
+def remove_role(txn: Connection, user_id: str, role: str, project_id: str | None) -> None:
+    """
+    Take a role back; none is nothing.
+
+    @raise UserNotFound, ProjectNotFound: no such user, no such project.
+    """
+    user(txn, user_id)
+    if project_id is None:
+        table, where = user_role_association, []
+    else:
+        project(txn, project_id)
+        table = user_project_role_association
+        where = [table.c.project_id == project_id]
+    txn.execute(delete(table).where(table.c.user_id == user_id, table.c.role == role, *where))
+
+
+# Parts.
+
+
+def _users(txn: Connection, *where: ColumnElement[bool]) -> tuple[User, ...]:
+    roles = user_role_association
+    rows = txn.execute(
+        select(users, roles.c.role)
+        .outerjoin(roles, roles.c.user_id == users.c.id)
+        .where(*where)
+        .order_by(users.c.id)
+    ).all()
+    held: dict[str, set[str]] = {}
+    for row in rows:
+        held.setdefault(row.id, set()).update({row.role} - {None})
+    return tuple(
+        User(row.id, row.access_key, row.secret_key, bool(row.is_admin), frozenset(held[row.id]))
+        for row in {row.id: row for row in rows}.values()
+    )
+
+
+def _projects(txn: Connection, *where: ColumnElement[bool]) -> tuple[Project, ...]:
+    members = user_project_association
+    rows = txn.execute(
+        select(projects, members.c.user_id)
+        .outerjoin(members, members.c.project_id == projects.c.id)
+        .where(*where)
+        .order_by(projects.c.id)
+    ).all()
+    joined: dict[str, set[str]] = {}
+    for row in rows:
+        joined.setdefault(row.id, {row.project_manager}).update({row.user_id} - {None})
+    return tuple(
+        Project(row.id, row.project_manager, row.description or "", frozenset(joined[row.id]))
+        for row in {row.id: row for row in rows}.values()
+    )
+
+
+def _membership(txn: Connection, who: User, project_id: str) -> Membership:
+    where = project(txn, project_id)
+    roles = user_project_role_association
+    held = txn.scalars(
+        select(roles.c.role).where(roles.c.user_id == who.id, roles.c.project_id == project_id)
+    )
+    return Membership(who, where, who.id in where.members, frozenset(held))
+
+
+def _insert(txn: Connection, table: Table, taken: Duplicate, **row: object) -> None:
+    """Insert a row; whoever was faster since the last look wins."""
+    try:
+        txn.execute(insert(table).values(**row, created_at=now(), deleted=False))
+    except IntegrityError:
+        raise taken from None
+
+
+def _add(txn: Connection, table: Table, **row: object) -> None:
+    """Insert a row that may be there by now."""
+    try:
+        with txn.begin_nested():
+            txn.execute(insert(table).values(**row, created_at=now(), deleted=False))
+    except IntegrityError:
+        pass
