@@ -36,6 +36,16 @@ class IFabric(Interface):
         @raise FabricError: it could not be started.
         """
 
+    def release_lease(bridge: str, mac: str, address: str) -> Awaitable[None]:
+        """
+        End the lease of a guest that is gone, as the guest itself would: a
+        C{del} event follows if there was a lease.
+
+        A DHCP server that does not run holds no lease: nothing to do.
+
+        @raise FabricError: the DHCP server could not be told.
+        """
+
     def ensure_bridge(bridge: str, interface: str | None) -> Awaitable[None]:
         """
         A bridge without an address, for a compute host.

@@ -1,0 +1,210 @@
+"""
+Fixed addresses: who has which, and who had which until its lease ends.   [spec/06 section 4]
+
+A row is free when it is not reserved and has no instance.  An address that is
+given back keeps its instance while a DHCP server holds a lease on it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from ipaddress import IPv4Network
+from typing import Any
+
+from sqlalchemy import Connection, Row, Select, false, insert, select, true, update
+
+from nova_tx.db.engine import now
+from nova_tx.db.schema import fixed_ips, instances, networks
+from nova_tx.errors import Conflict, FixedIpNotFound, NoMoreAddresses
+from nova_tx.model import DhcpHost, FixedIp
+
+#: Rows of one INSERT when a network is made.
+BATCH = 10_000
+
+
+def create(txn: Connection, ranges: Iterable[tuple[int, IPv4Network]], low: int) -> None:
+    """
+    A row for each address of new networks, in ascending order.
+
+    @param ranges: (network id, its range) each.
+    @param low: how many addresses at the low end are reserved, beside the broadcast address.
+    """
+    created_at = now()
+    rows: list[dict[str, Any]] = []
+    for network_id, network in ranges:
+        last = network.num_addresses - 1
+        for index, address in enumerate(network):
+            rows.append(
+                {
+                    "address": str(address),
+                    "network_id": network_id,
+                    "allocated": False,
+                    "leased": False,
+                    "reserved": index < low or index == last,
+                    "created_at": created_at,
+                    "deleted": False,
+                }
+            )
+            if len(rows) == BATCH:
+                txn.execute(insert(fixed_ips), rows)
+                rows = []
+    if rows:
+        txn.execute(insert(fixed_ips), rows)
+
+
+def allocate(txn: Connection, network_id: int, instance_id: int) -> FixedIp:
+    """
+    Give an instance the lowest free address of a network; the one it has, if it has one.
+
+    @raise NoMoreAddresses: every address is taken.
+    """
+    # one at a time per network: "lowest" and "has one" stay true until the commit
+    txn.execute(select(networks.c.id).where(networks.c.id == network_id).with_for_update()).all()
+    its = _select().where(
+        fixed_ips.c.network_id == network_id, fixed_ips.c.instance_id == instance_id
+    )
+    free = _select().where(
+        fixed_ips.c.network_id == network_id,
+        fixed_ips.c.reserved == false(),
+        fixed_ips.c.instance_id.is_(None),
+    )
+    while True:
+        row = txn.execute(its.limit(1)).first() or txn.execute(free.limit(1)).first()
+        if row is None:
+            raise NoMoreAddresses(f"no address is free in network {network_id}")
+        taken = txn.execute(
+            update(fixed_ips)
+            .where(
+                fixed_ips.c.id == row.id,
+                fixed_ips.c.instance_id.is_(None) | (fixed_ips.c.instance_id == instance_id),
+            )
+            .values(instance_id=instance_id, allocated=True, updated_at=now())
+        )
+        if taken.rowcount == 1:
+            return _fixed_ip(txn.execute(_select().where(fixed_ips.c.id == row.id)).one())
+
+
+def deallocate(txn: Connection, instance_id: int) -> tuple[FixedIp, ...]:
+    """
+    Take back an instance's addresses; returns them as they were.
+
+    One without a lease is free at once, the others at the end of their lease.
+    """
+    rows = txn.execute(
+        _select().where(fixed_ips.c.instance_id == instance_id).with_for_update()
+    ).all()
+    for row in rows:
+        if not row.leased:
+            _change(txn, row.id, allocated=False, instance_id=None)
+        elif row.allocated:
+            _change(txn, row.id, allocated=False)
+    return tuple(_fixed_ip(row) for row in rows)
+
+
+def lease(txn: Connection, mac: str, address: str) -> FixedIp:
+    """
+    A DHCP server has leased an address.
+
+    @raise FixedIpNotFound: the address is not ours, or no instance has it.
+    @raise Conflict: the instance that has it has another mac.
+    """
+    row = _leased_by(txn, mac, address, "leased")
+    return _change(txn, row.id, leased=True)
+
+
+def release(txn: Connection, mac: str, address: str) -> FixedIp:
+    """
+    A lease has ended; if the address was given back it is free now.
+
+    @raise FixedIpNotFound: the address is not ours, or no instance has it.
+    @raise Conflict: the instance that has it has another mac.
+    """
+    row = _leased_by(txn, mac, address, "released")
+    if row.allocated:
+        return _change(txn, row.id, leased=False)
+    return _change(txn, row.id, leased=False, instance_id=None)
+
+
+def reclaim(txn: Connection, host: str, before: datetime) -> tuple[str, ...]:
+    """
+    Free the addresses in a host's networks that were given back before a time.
+
+    For leases whose end nobody reported.
+    """
+    stale = txn.execute(
+        _select()
+        .join(networks, networks.c.id == fixed_ips.c.network_id)
+        .where(
+            networks.c.host == host,
+            fixed_ips.c.allocated == false(),
+            fixed_ips.c.instance_id.is_not(None),
+            fixed_ips.c.updated_at < before,
+        )
+    ).all()
+    freed = []
+    for row in stale:
+        done = txn.execute(
+            update(fixed_ips)
+            .where(
+                fixed_ips.c.id == row.id,
+                fixed_ips.c.allocated == false(),
+                fixed_ips.c.updated_at < before,
+            )
+            .values(instance_id=None, leased=False, updated_at=now())
+        )
+        if done.rowcount == 1:
+            freed.append(row.address)
+    return tuple(freed)
+
+
+def dhcp_hosts(txn: Connection, network_id: int) -> tuple[DhcpHost, ...]:
+    """The guests that the DHCP server of a network answers."""
+    found = txn.execute(
+        select(instances.c.mac_address, instances.c.hostname, fixed_ips.c.address)
+        .join(instances, instances.c.id == fixed_ips.c.instance_id)
+        .where(fixed_ips.c.network_id == network_id, fixed_ips.c.allocated == true())
+        .order_by(fixed_ips.c.id)
+    )
+    return tuple(DhcpHost(row.mac_address, row.hostname, row.address) for row in found)
+
+
+def _leased_by(txn: Connection, mac: str, address: str, what: str) -> Row[Any]:
+    row = txn.execute(_select().where(fixed_ips.c.address == address).with_for_update()).first()
+    if row is None or row.instance_id is None:
+        raise FixedIpNotFound(f"IP {address} {what} that isn't associated")
+    its = txn.execute(
+        select(instances.c.mac_address).where(instances.c.id == row.instance_id)
+    ).scalar_one()
+    if its.lower() != mac.lower():
+        raise Conflict(f"IP {address} {what} by mac {mac}, not {its}")
+    return row
+
+
+def _change(txn: Connection, id: int, **values: Any) -> FixedIp:
+    txn.execute(update(fixed_ips).where(fixed_ips.c.id == id).values(updated_at=now(), **values))
+    return _fixed_ip(txn.execute(_select().where(fixed_ips.c.id == id)).one())
+
+
+def _select() -> Select[Any]:
+    return select(
+        fixed_ips.c.id,
+        fixed_ips.c.address,
+        fixed_ips.c.network_id,
+        fixed_ips.c.instance_id,
+        fixed_ips.c.allocated,
+        fixed_ips.c.leased,
+        fixed_ips.c.reserved,
+    ).order_by(fixed_ips.c.id)
+
+
+def _fixed_ip(row: Row[Any]) -> FixedIp:
+    return FixedIp(
+        id=row.id,
+        address=row.address,
+        network_id=row.network_id,
+        instance_id=row.instance_id,
+        allocated=row.allocated,
+        leased=row.leased,
+        reserved=row.reserved,
+    )
