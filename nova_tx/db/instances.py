@@ -1,0 +1,316 @@
+"""
+Instances: their rows, and the moves from state to state.              [spec/12; spec/07 section 2]
+
+The state is the truth: a row that is C{terminated} is also marked deleted, and
+nothing here asks for that mark.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import fields
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import (
+    Connection,
+    Select,
+    and_,
+    insert,
+    or_,
+    select,
+    true,
+    update,
+)
+
+from nova_tx import states
+from nova_tx.context import RequestContext
+from nova_tx.db.engine import now as current_time
+from nova_tx.db.reservations import reserve as reserve
+from nova_tx.db.schema import (
+    fixed_ips,
+    floating_ips,
+    instance_actions,
+    instances,
+    security_group_instance_association,
+    security_groups,
+    services,
+)
+from nova_tx.errors import (
+    Conflict,
+    FixedIpNotFound,
+    InstanceNotFound,
+    WrongState,
+)
+from nova_tx.ids import instance_ec2_id
+from nova_tx.model import Instance, InstanceDetails
+from nova_tx.states import Move
+
+_COLUMNS = tuple(instances.c[field.name] for field in fields(Instance))
+
+
+def _instance(row: Sequence[Any]) -> Instance:
+    return Instance(*row[: len(_COLUMNS)])
+
+
+# One instance.
+
+
+def get(txn: Connection, instance_id: int) -> Instance:
+    """
+    One instance, whatever its state.
+
+    @raise InstanceNotFound: there is no such row.
+    """
+    row = txn.execute(select(*_COLUMNS).where(instances.c.id == instance_id)).first()
+    if row is None:
+        raise not_found(instance_id)
+    return _instance(row)
+
+
+def not_found(instance_id: int) -> InstanceNotFound:
+    """The error that says so of an instance."""
+    return InstanceNotFound(f"Instance {instance_ec2_id(instance_id)} not found")
+
+
+def move(txn: Connection, instance_id: int, event: Move, **columns: object) -> Instance:
+    """
+    Compare and set: bring an instance from one of the event's states to its target.
+
+    With the move to C{terminated} the row is marked deleted.
+
+    @param columns: what else to write.
+    @raise WrongState: it is in none of these states; nothing was written.
+    @raise InstanceNotFound: there is no such row.
+    """
+    now = current_time()
+    values: dict[str, object] = {
+        "state_description": event.target,
+        "state": states.POWER[event.target],
+        "updated_at": now,
+    }
+    if event.target == states.TERMINATED:
+        values.update(deleted_at=now, deleted=True)
+    values.update(columns)
+    written = txn.execute(
+        update(instances)
+        .where(
+            instances.c.id == instance_id,
+            instances.c.state_description.in_(event.sources),
+        )
+        .values(**values)
+    ).rowcount
+    found = get(txn, instance_id)
+    if not written:
+        raise WrongState(
+            f"Instance {instance_ec2_id(instance_id)} is {found.state_description}, "
+            f"and can't become {event.target}"
+        )
+    return found
+
+
+def fail(txn: Connection, instance_id: int, reason: str) -> Instance:
+    """
+    An instance could not be built or kept: C{error}, with the reason.
+
+    @param reason: one sentence for its owner.
+    @raise WrongState, InstanceNotFound: as L{move}.
+    """
+    failed = move(txn, instance_id, states.FAIL, reason=reason)
+    txn.execute(
+        insert(instance_actions).values(
+            instance_id=instance_id,
+            action="fail",
+            error=reason,
+            created_at=failed.updated_at,
+            deleted=False,
+        )
+    )
+    return failed
+
+
+# Several.
+
+
+def on_host(txn: Connection, host: str) -> tuple[Instance, ...]:
+    """Every instance of a host that is not C{terminated}."""
+    return _several(
+        txn,
+        select(*_COLUMNS).where(
+            instances.c.host == host, instances.c.state_description != states.TERMINATED
+        ),
+    )
+
+
+def waiting(txn: Connection, before: datetime) -> tuple[Instance, ...]:
+    """Instances from before a time that no host was chosen for: their message was lost."""
+    return _several(
+        txn,
+        select(*_COLUMNS).where(
+            instances.c.state_description == states.SCHEDULING,
+            instances.c.host.is_(None),
+            instances.c.created_at < before,
+        ),
+    )
+
+
+def _several(txn: Connection, query: Select[Any]) -> tuple[Instance, ...]:
+    return tuple(_instance(row) for row in txn.execute(query.order_by(instances.c.id)))
+
+
+def request_termination(
+    txn: Connection, context: RequestContext, ids: Sequence[int], now: datetime
+) -> tuple[tuple[Instance, Instance], ...]:
+    """
+    Bring instances to C{terminating}; returns each as it was and as it is now.
+
+    One without a host is buried at once; one that ends or has ended is left.
+
+    @raise InstanceNotFound: one is not there, or not the caller's: nothing was written.
+    @raise Conflict: one is locked, and the caller no administrator: nothing was written.
+    """
+    return tuple((each, _terminate(txn, each, now)) for each in _held(txn, context, ids))
+
+
+def _terminate(txn: Connection, instance: Instance, now: datetime) -> Instance:
+    if instance.state_description in (states.TERMINATING, states.TERMINATED):
+        return instance
+    after = move(txn, instance.id, states.TERMINATE, terminated_at=now)
+    return after if after.host else move(txn, instance.id, states.BURY)
+
+
+def request_reboot(
+    txn: Connection, context: RequestContext, ids: Sequence[int]
+) -> tuple[Instance, ...]:
+    """
+    Bring instances to C{rebooting}; one that is already is left.
+
+    @raise InstanceNotFound, Conflict: as L{request_termination}.
+    @raise WrongState: one does not run: nothing was written.
+    """
+    return tuple(
+        each if each.state_description == states.REBOOTING else move(txn, each.id, states.REBOOT)
+        for each in _held(txn, context, ids)
+    )
+
+
+def _held(txn: Connection, context: RequestContext, ids: Sequence[int]) -> list[Instance]:
+    """The caller's instances of these ids, their rows locked in order of id."""
+    query = select(*_COLUMNS).where(instances.c.id.in_(ids), _visible(context))
+    rows = txn.execute(query.order_by(instances.c.id).with_for_update())
+    found = {row.id: _instance(row) for row in rows}
+    for instance_id in ids:
+        if instance_id not in found:
+            raise not_found(instance_id)
+        if found[instance_id].locked and not context.is_admin:
+            raise Conflict(f"Instance {instance_ec2_id(instance_id)} is locked")
+    return [found[instance_id] for instance_id in dict.fromkeys(ids)]
+
+
+# With all that a list shows.
+
+
+def details(
+    txn: Connection,
+    context: RequestContext,
+    ids: Sequence[int],
+    terminated_after: datetime,
+) -> tuple[InstanceDetails, ...]:
+    """
+    The instances that the caller may see, by id, in two queries however many.
+
+    @param ids: these only, if there are any.
+    @param terminated_after: those that ended before are left out.
+    @raise InstanceNotFound: one of C{ids} is not there, or not the caller's.
+    """
+    where = and_(
+        _visible(context),
+        or_(
+            instances.c.state_description != states.TERMINATED,
+            instances.c.deleted_at > terminated_after,
+        ),
+    )
+    if ids:
+        where = and_(where, instances.c.id.in_(ids))
+    found = _details(txn, where)
+    seen = {each.instance.id for each in found}
+    for instance_id in ids:
+        if instance_id not in seen:
+            raise not_found(instance_id)
+    return found
+
+
+def at_address(txn: Connection, address: str) -> InstanceDetails:
+    """
+    The instance that has a fixed address now.
+
+    @raise FixedIpNotFound: no instance has it.
+    """
+    holder = select(fixed_ips.c.instance_id).where(
+        fixed_ips.c.address == address, fixed_ips.c.allocated.is_(True)
+    )
+    found = _details(
+        txn,
+        and_(
+            instances.c.id.in_(holder.scalar_subquery()),
+            instances.c.state_description != states.TERMINATED,
+        ),
+    )
+    if not found:
+        raise FixedIpNotFound(f"No instance has the address {address}")
+    return found[0]
+
+
+def _visible(context: RequestContext) -> Any:
+    return true() if context.is_admin else instances.c.project_id == context.project
+
+
+def _details(txn: Connection, where: Any) -> tuple[InstanceDetails, ...]:
+    zone = (
+        select(services.c.availability_zone)
+        .where(services.c.host == instances.c.host)
+        .order_by(services.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    address = and_(fixed_ips.c.instance_id == instances.c.id, fixed_ips.c.allocated.is_(True))
+    joined = instances.outerjoin(fixed_ips, address).outerjoin(
+        floating_ips, floating_ips.c.fixed_ip_id == fixed_ips.c.id
+    )
+    rows = txn.execute(
+        select(*_COLUMNS, fixed_ips.c.address, floating_ips.c.address, zone)
+        .select_from(joined)
+        .where(where)
+        .order_by(instances.c.id, fixed_ips.c.id, floating_ips.c.id)
+    ).all()
+    groups = _groups(txn, where) if rows else {}
+    found: dict[int, InstanceDetails] = {}
+    for row in rows:  # an instance's further floating addresses are further rows of it
+        fixed, floating, zone_name = row[len(_COLUMNS) :]
+        instance = _instance(row)
+        found.setdefault(
+            instance.id,
+            InstanceDetails(
+                instance, fixed, floating, tuple(groups.get(instance.id, ())), zone_name
+            ),
+        )
+    return tuple(found.values())
+
+
+def _groups(txn: Connection, where: Any) -> dict[int, list[str]]:
+    link = security_group_instance_association
+    found: dict[int, list[str]] = defaultdict(list)
+    rows = txn.execute(
+        select(link.c.instance_id, security_groups.c.name)
+        .select_from(
+            link.join(security_groups, security_groups.c.id == link.c.security_group_id).join(
+                instances, instances.c.id == link.c.instance_id
+            )
+        )
+        .where(where)
+        .order_by(link.c.id)
+    )
+    for instance_id, name in rows:
+        found[instance_id].append(name)
+    return found

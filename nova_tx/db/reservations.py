@@ -1,0 +1,160 @@
+"""
+Reservations: the rows of new instances, within the project's quota.   [spec/01 section 6.1]
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, bindparam, func, insert, select, update
+
+from nova_tx import states
+from nova_tx.context import RequestContext
+from nova_tx.db import key_pairs, quotas, security_groups, services
+from nova_tx.db.schema import instances, security_group_instance_association
+from nova_tx.errors import QuotaExceeded, ZoneNotFound
+from nova_tx.flags import QuotaFlags
+from nova_tx.ids import instance_ec2_id, new_mac, new_reservation_id
+from nova_tx.model import Instance, InstanceDetails, InstanceRequest
+
+
+def reserve(
+    txn: Connection,
+    context: RequestContext,
+    request: InstanceRequest,
+    limits: QuotaFlags,
+    now: datetime,
+) -> tuple[InstanceDetails, ...]:
+    """
+    Make the rows of a reservation: as many as the quota allows, at least the least wanted.
+
+    Two reservations of one project never count the same room twice: the
+    second waits for the first at the default group's row.  [spec/01 section 6.1]
+
+    @raise QuotaExceeded: there is not room for C{min_count}.
+    @raise SecurityGroupNotFound, KeyPairNotFound, ZoneNotFound: no such thing.
+    """
+    default_id = security_groups.hold_default(txn, context, now)
+    names = tuple(dict.fromkeys(request.security_groups))
+    groups = security_groups.ids(txn, context.project, names) if names else None
+    groups = groups or {security_groups.DEFAULT: default_id}
+    _check_zone(txn, context, request.availability_zone)
+    key = key_pairs.get(txn, context.user or "", request.key_name) if request.key_name else None
+    count = _allowed(txn, context, request, limits)
+    rows = _rows(txn, context, request, key.public_key if key else None, count, now)
+    txn.execute(
+        insert(security_group_instance_association),
+        [
+            {
+                "security_group_id": group_id,
+                "instance_id": row.id,
+                "created_at": now,
+                "deleted": False,
+            }
+            for row in rows
+            for group_id in groups.values()
+        ],
+    )
+    return tuple(InstanceDetails(row, None, None, tuple(groups), None) for row in rows)
+
+
+def _check_zone(txn: Connection, context: RequestContext, wanted: str | None) -> None:
+    if wanted is None:
+        return
+    zone, colon, _ = wanted.partition(":")
+    # zone:host pins to a host, which is the administrators' right       [spec/15 A21]
+    known = any(name == zone and enabled for name, enabled in services.zones(txn))
+    if not known or (colon and not context.is_admin):
+        raise ZoneNotFound(f"The availability zone '{wanted}' does not exist")
+
+
+def _allowed(
+    txn: Connection, context: RequestContext, request: InstanceRequest, flags: QuotaFlags
+) -> int:
+    """How many of those wanted the project has room for.  [spec/01 section 6.1]"""
+    used, cores = txn.execute(
+        select(func.count(), func.coalesce(func.sum(instances.c.vcpus), 0)).where(
+            instances.c.project_id == context.project,
+            instances.c.state_description.in_(states.LIVE),
+        )
+    ).one()
+    limits = quotas.limits(txn, context.project or "", flags)
+    room = min(limits.instances - used, (limits.cores - int(cores)) // request.instance_type.vcpus)
+    if room < request.min_count:
+        raise QuotaExceeded(
+            f"Instance quota exceeded. You can only run {max(room, 0)} more instances of this type."
+        )
+    return int(min(request.max_count, room))
+
+
+def _rows(
+    txn: Connection,
+    context: RequestContext,
+    request: InstanceRequest,
+    key_data: str | None,
+    count: int,
+    now: datetime,
+) -> list[Instance]:
+    reservation_id = new_reservation_id()
+    made = []
+    for index, mac_address in enumerate(_new_macs(txn, count)):
+        values: dict[str, Any] = {
+            "reservation_id": reservation_id,
+            "user_id": context.user,
+            "project_id": context.project,
+            "image_id": request.image_id,
+            "kernel_id": request.kernel_id,
+            "ramdisk_id": request.ramdisk_id,
+            "launch_index": index,
+            "key_name": request.key_name,
+            "key_data": key_data,
+            "state": states.POWER[states.SCHEDULING],
+            "state_description": states.SCHEDULING,
+            "reason": None,
+            "instance_type": request.instance_type.name,
+            "memory_mb": request.instance_type.memory_mb,
+            "vcpus": request.instance_type.vcpus,
+            "local_gb": request.instance_type.local_gb,
+            "hostname": "",
+            "host": None,
+            "user_data": request.user_data,
+            "mac_address": mac_address,
+            "availability_zone": request.availability_zone,
+            "display_name": "",
+            "display_description": request.display_description or "",
+            "locked": False,
+            "created_at": now,
+            "updated_at": None,
+            "scheduled_at": None,
+            "launched_at": None,
+            "terminated_at": None,
+            "deleted": False,
+        }
+        key = txn.execute(insert(instances).values(**values)).inserted_primary_key
+        assert key is not None
+        values.update(  # what follows from the id
+            id=key[0],
+            hostname=instance_ec2_id(key[0]),
+            display_name=request.display_name or f"Server {key[0]}",
+        )
+        made.append(Instance(**values))
+    txn.execute(
+        update(instances)
+        .where(instances.c.id == bindparam("the_id"))
+        .values(hostname=bindparam("name"), display_name=bindparam("display")),
+        [{"the_id": row.id, "name": row.hostname, "display": row.display_name} for row in made],
+    )
+    return made
+
+
+def _new_macs(txn: Connection, count: int) -> set[str]:
+    """Hardware addresses that no instance has."""
+    macs: set[str] = set()
+    while len(macs) < count:
+        drawn = {new_mac() for _ in range(count - len(macs))}
+        taken = select(instances.c.mac_address).where(
+            instances.c.mac_address.in_(drawn), instances.c.deleted.is_(False)
+        )
+        macs |= drawn - set(txn.scalars(taken))
+    return macs
