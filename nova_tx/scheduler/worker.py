@@ -16,7 +16,7 @@ from nova_tx.context import RequestContext, admin_context
 from nova_tx.db import hosts, instances
 from nova_tx.db.engine import Database, now
 from nova_tx.errors import NoValidHost, Unroutable, WrongState
-from nova_tx.flags import NodeFlags
+from nova_tx.flags import BusFlags, NodeFlags
 from nova_tx.model import Host, Instance
 from nova_tx.scheduler.policies.interfaces import IPolicy
 
@@ -33,15 +33,15 @@ class SchedulerWorker:
         self,
         database: Database,
         compute: ComputeClient,
-        compute_topic: str,
         policy: IPolicy,
-        flags: NodeFlags,
+        node: NodeFlags,
+        bus: BusFlags,
     ) -> None:
         self._database = database
         self._compute = compute
-        self._compute_topic = compute_topic
+        self._compute_topic = bus.compute_topic
         self._policy = policy
-        self._down_time = flags.service_down_time
+        self._down_time = node.service_down_time
 
     async def start(self) -> None:
         """Nothing is held between runs: the rows say it all."""
