@@ -1,0 +1,81 @@
+"""
+Where transactions run: named pools of threads, or the calling thread.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Protocol, TypeVar
+
+from twisted.internet.defer import Deferred, execute, fail, succeed
+from twisted.internet.threads import deferToThreadPool
+from twisted.python.threadpool import ThreadPool
+
+from nova_tx.errors import Unavailable
+
+T = TypeVar("T")
+
+
+class IThreads(Protocol):
+    """Where transactions run."""
+
+    def start(self) -> None:
+        """Let transactions run."""
+
+    def stop(self, last: Callable[[], object]) -> Deferred[None]:
+        """Wait for what is running, call C{last} when nothing runs any more."""
+
+    def defer(self, fn: Callable[[], T], write: bool) -> Deferred[T]:
+        """Run C{fn}; fails with L{Unavailable} unless started."""
+
+
+class Threads:
+    """One pool of threads called C{PoolThread-database-<n>}, or two: writers and readers."""
+
+    def __init__(self, reactor: Any, writers: int, readers: int = 0) -> None:
+        """
+        @param readers: threads that only read; without them, those that write do both.
+        """
+        self._reactor = reactor
+        self._writers = self._readers = ThreadPool(0, writers, "database")
+        if readers:
+            self._readers = ThreadPool(0, readers, "database-read")
+        self._started = False
+
+    def start(self) -> None:
+        self._writers.start()
+        if self._readers is not self._writers:
+            self._readers.start()
+        self._started = True
+
+    def stop(self, last: Callable[[], object]) -> Deferred[None]:
+        started, self._started = self._started, False
+
+        def join() -> None:
+            if started:
+                self._writers.stop()
+                if self._readers is not self._writers:
+                    self._readers.stop()
+            last()
+
+        # in another thread, since the reactor must take in the last results meanwhile
+        return deferToThreadPool(self._reactor, self._reactor.getThreadPool(), join)
+
+    def defer(self, fn: Callable[[], T], write: bool) -> Deferred[T]:
+        if not self._started:
+            return fail(Unavailable("the database is not open"))
+        return deferToThreadPool(self._reactor, self._writers if write else self._readers, fn)
+
+
+class Inline:
+    """No threads: for tests, and for commands that have nothing else to do."""
+
+    def start(self) -> None:
+        """Nothing to start."""
+
+    def stop(self, last: Callable[[], object]) -> Deferred[None]:
+        last()
+        return succeed(None)
+
+    def defer(self, fn: Callable[[], T], write: bool) -> Deferred[T]:
+        return execute(fn)
