@@ -1,0 +1,1 @@
+The cloud runs: twistd daemons for API, objectstore, scheduler, compute and network over RabbitMQ or in one process; images are published from UEC tarballs, guests boot under libvirt, answer on ssh, reboot and are terminated through the EC2 API.
