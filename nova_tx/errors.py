@@ -290,6 +290,10 @@ class ImageError(NovaError):
     """An image could not be fetched, or is not what it should be."""
 
 
+class AuthorityError(NovaError):
+    """The certificate authority's files can't be used."""
+
+
 class ProcessFailed(NovaError):
     """
     A program ended with another status than 0, or did not end in time.

@@ -150,6 +150,12 @@ class CryptoFlags:
     ca_path: str = flag("$state_path/CA", "directory of the certificate authority")
     ca_file: str = flag("cacert.pem", "its certificate, in that directory")
     key_file: str = flag("private/cakey.pem", "its key, in that directory")
+    ca_days: int = flag(3650, "days that its certificate is valid")
+    cert_days: int = flag(365, "days that users' certificates are valid")
+    user_cert_subject: str = flag(
+        "/C=US/ST=California/L=MountainView/O=AnsoLabs/OU=NovaDev/CN=%s-%s-%s",
+        "subject of users' certificates; each %s is the next of project, user, time",
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -171,18 +171,18 @@ def test_key_lost(tmp_path: Path) -> None:
     assert (tmp_path / "CA" / "cacert.pem").read_text() == "a certificate"
 
 
-@pytest.mark.parametrize(("name", "text"), [("serial", "SPOILT"), ("private/cakey.pem", "SPOILT")])
-def test_spoilt(tmp_path: Path, place: Path, name: str, text: str) -> None:
+@pytest.mark.parametrize("name", ["serial", "private/cakey.pem"])
+def test_spoilt(tmp_path: Path, place: Path, name: str) -> None:
     """A file that holds something else is named in the error; what it holds is not shown."""
     (tmp_path / "CA" / "private").mkdir(parents=True)
     (tmp_path / "CA" / "cacert.pem").write_bytes((place / "CA" / "cacert.pem").read_bytes())
     (tmp_path / "CA" / "private" / "cakey.pem").write_bytes(
         (place / "CA" / "private" / "cakey.pem").read_bytes()
     )
-    (tmp_path / "CA" / name).write_text(text)
+    (tmp_path / "CA" / name).write_text("gibberish")
     with pytest.raises(AuthorityError) as caught:
         Authority(flags_for(tmp_path)).issue("joe", "shop")
-    assert name in str(caught.value) and text not in str(caught.value)
+    assert name in str(caught.value) and "gibberish" not in str(caught.value)
 
 
 def test_no_directory(tmp_path: Path) -> None:
