@@ -1,0 +1,210 @@
+"""
+The one thread that owns the connection to libvirt.
+
+Work goes in as C{fn(conn, ...)} and comes out as a Deferred.  A connection that
+breaks is opened again: by the next work at once, and with growing pauses by
+itself, so that events come even when nobody asks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Thread
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import deferLater
+from twisted.internet.threads import deferToThreadPool
+from twisted.logger import Logger
+from twisted.python.threadpool import ThreadPool
+
+from nova_tx.errors import VirtError
+from nova_tx.log import background
+from nova_tx.states import Power
+from nova_tx.virt.libvirt.events import library, power_after
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_log = Logger()
+
+#: Attempts to reach libvirt at start; the pauses between them double from one second.
+ATTEMPTS = 5
+#: Longest pause between attempts to reach it again, in seconds.
+LONGEST_PAUSE = 30
+#: Seconds between keepalive messages, and how many may stay unanswered: a libvirtd
+#: that hangs is a connection that breaks.
+KEEPALIVE = (5, 6)
+#: Seconds that the end of the daemon waits for libvirt.
+CLOSE_LIMIT = 10.0
+
+
+class _Thread(Thread):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs, daemon=True)
+
+
+class _Pool(ThreadPool):
+    threadFactory = _Thread
+
+
+class LibvirtThread:
+    """
+    @ivar seen: called on the reactor with the name and new state of a guest that changed.
+    @ivar back: called on the reactor when the connection is there again: events were missed.
+    """
+
+    def __init__(
+        self,
+        reactor: Any,
+        uri: str,
+        seen: Callable[[str, Power], None],
+        back: Callable[[], None],
+    ) -> None:
+        self._reactor = reactor
+        self._clock: IReactorTime = reactor
+        self._uri = uri
+        self._seen = seen
+        self._back = back
+        self._pool = _Pool(1, 1, "libvirt")
+        self._conn: Any = None  # the thread's, and nobody else's, as is:
+        self._events = -1
+        self._open = False
+        self._return: Deferred[None] | None = None
+
+    async def open(self) -> None:
+        """
+        Start the thread and connect.
+
+        @raise StartupError: libvirt-python is not installed.
+        @raise VirtError: libvirt can't be reached, after some attempts.
+        """
+        library()
+        self._open = True
+        self._pool.start()
+        for attempt in range(ATTEMPTS):
+            try:
+                await self.run(_nothing)
+                return
+            except VirtError as error:
+                if attempt == ATTEMPTS - 1:
+                    await self.close()
+                    raise
+                _log.warn("{error}; trying again", error=error)
+            await deferLater(self._clock, 2**attempt)
+
+    async def close(self) -> None:
+        """Wait for the work in hand, disconnect, end the thread."""
+        if not self._open:
+            return
+        self._open = False
+        if self._return is not None:
+            self._return.cancel()
+        ended = deferToThreadPool(self._reactor, self._pool, self._disconnect)
+        try:
+            await ended.addTimeout(CLOSE_LIMIT, self._clock)
+        except TimeoutError:
+            _log.warn("libvirt at {uri} does not answer; its thread is left", uri=self._uri)
+        else:
+            self._pool.stop()
+
+    def run(
+        self, fn: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> Deferred[T]:
+        """
+        Run C{fn(conn, ...)} in the thread.
+
+        @raise VirtError: libvirt can't be reached, or refused; the cause is kept.
+        """
+        return deferToThreadPool(
+            self._reactor, self._pool, self._attempt, lambda conn: fn(conn, *args, **kwargs)
+        )
+
+    # In the thread.
+
+    def _attempt(self, work: Callable[[Any], T]) -> T:
+        libvirt = library()
+        try:
+            return work(self._connected(libvirt))
+        except libvirt.libvirtError as error:
+            raise VirtError(f"libvirt at {self._uri}: {error}") from error
+
+    def _connected(self, libvirt: Any) -> Any:
+        if self._conn is not None:
+            if self._conn.isAlive():
+                return self._conn
+            self._disconnect()
+            self._reactor.callFromThread(self._lost)
+        conn = libvirt.open(self._uri)
+        for prepare in (
+            lambda: conn.registerCloseCallback(self._closed, None),
+            lambda: conn.setKeepAlive(*KEEPALIVE),
+        ):
+            try:
+                prepare()
+            except libvirt.libvirtError as error:
+                # a driver inside this process has no connection that could break
+                if error.get_error_code() != libvirt.VIR_ERR_NO_SUPPORT:
+                    conn.close()
+                    raise
+        lifecycle = libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE
+        self._events = conn.domainEventRegisterAny(None, lifecycle, self._changed, None)
+        self._conn = conn
+        return conn
+
+    def _disconnect(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is None:
+            return
+        libvirt = library()
+        for undo in (
+            conn.unregisterCloseCallback,
+            lambda: conn.domainEventDeregisterAny(self._events),
+            conn.close,
+        ):
+            try:
+                undo()
+            except libvirt.libvirtError:
+                pass  # it is broken, or has no such callback
+
+    # In libvirt's event thread.
+
+    def _changed(self, conn: Any, dom: Any, event: int, detail: int, opaque: Any) -> None:
+        power = power_after(library(), event, detail)
+        if power is not None:
+            self._reactor.callFromThread(self._tell, dom.name(), power)
+
+    def _closed(self, conn: Any, reason: int, opaque: Any) -> None:
+        self._reactor.callFromThread(self._lost)
+
+    # On the reactor.
+
+    def _tell(self, name: str, power: Power) -> None:
+        if self._open:
+            self._seen(name, power)
+
+    def _lost(self) -> None:
+        if self._open and self._return is None:
+            _log.warn("lost libvirt at {uri}", uri=self._uri)
+            self._return = background(self._reconnect(), "the way back to libvirt")
+            _ = self._return.addBoth(self._returned)
+
+    def _returned(self, result: object) -> None:
+        self._return = None
+
+    async def _reconnect(self) -> None:
+        pause = 1
+        while True:
+            try:
+                await self.run(_nothing)
+                break
+            except VirtError:
+                await deferLater(self._clock, pause)
+                pause = min(2 * pause, LONGEST_PAUSE)
+        _log.info("reached libvirt at {uri} again", uri=self._uri)
+        self._back()
+
+
+def _nothing(conn: Any) -> None:
+    """Being connected is enough."""

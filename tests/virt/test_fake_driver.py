@@ -1,0 +1,38 @@
+"""The fake hypervisor."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from nova_tx.model import GuestSpec
+from nova_tx.testing.conformance.virt import make_virt_tests
+from nova_tx.testing.guests import guest_spec
+from nova_tx.virt.fake import FakeDriver
+
+
+class FakeBench:
+    """Guests as files."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def driver(self) -> FakeDriver:
+        return FakeDriver(str(self._directory))
+
+    def spec(self, name: str) -> GuestSpec:
+        return guest_spec(self._directory, name)
+
+    async def switch_off(self, driver: FakeDriver, name: str) -> None:
+        driver.switch_off(name)
+
+
+class TestFakeDriver(make_virt_tests(FakeBench)):  # type: ignore[misc]
+    """The suite of IVirtDriver on files."""
+
+
+async def test_console_text(tmp_path: Path) -> None:
+    """A fake guest's console says what Bexar's said."""
+    driver = FakeDriver(str(tmp_path))
+    spec = guest_spec(tmp_path, "instance-00000001")
+    await driver.spawn(spec)
+    assert await driver.console_output(spec.name, spec.directory) == b"FAKE CONSOLE OUTPUT"

@@ -1,0 +1,37 @@
+"""The libvirt driver on the hypervisor that libvirt carries inside itself for tests."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from twisted.internet import reactor
+
+from nova_tx.model import GuestSpec
+from nova_tx.process import Runner
+from nova_tx.testing.conformance.virt import make_virt_tests
+from nova_tx.testing.guests import guest_spec
+from nova_tx.virt.libvirt.driver import LibvirtDriver
+
+
+class InProcessBench:
+    """libvirt's test:///default: its state lives as long as one connection does."""
+
+    def __init__(self, directory: Path) -> None:
+        import libvirt
+
+        self._directory = directory
+        self._held: Any = libvirt.open("test:///default")  # guests outlive drivers
+
+    def driver(self) -> LibvirtDriver:
+        return LibvirtDriver(reactor, Runner(reactor, ()), "test", "test:///default", False)  # type: ignore[arg-type]
+
+    def spec(self, name: str) -> GuestSpec:
+        return guest_spec(self._directory, name)
+
+    async def switch_off(self, driver: Any, name: str) -> None:
+        self._held.lookupByName(name).destroy()
+
+
+class TestInProcess(make_virt_tests(InProcessBench)):  # type: ignore[misc]
+    """The suite of IVirtDriver on libvirt's own test hypervisor."""
