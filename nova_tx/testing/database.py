@@ -1,17 +1,58 @@
-"""The real database engine on an SQLite in memory, run inline: for tests."""
+"""The real database engine, run inline, for tests: on SQLite in memory, or on a server."""
 
 from __future__ import annotations
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from sqlalchemy import Connection, delete, text
 from twisted.internet.task import Clock
 
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import metadata
-from nova_tx.flags import Flags, SqlFlags
+from nova_tx.flags import SqlFlags
+
+#: Names the database that L{tested_database} empties and gives out.
+VARIABLE = "NOVA_TX_TEST_SQL"
 
 
 def memory_database() -> Database:
     """A new, empty database with every table; its calls have fired when they return."""
-    flags = Flags.load(["--sql_connection=sqlite://"], [SqlFlags]).section(SqlFlags)
-    database = Database(flags, Clock(), inline=True)
+    database = Database(SqlFlags(sql_connection="sqlite://"), Clock(), inline=True)
     metadata.create_all(database.engine)
     return database
+
+
+@contextmanager
+def tested_database() -> Iterator[Database]:
+    """
+    An empty database with every table, as L{memory_database}.
+
+    It is the one that the environment's C{NOVA_TX_TEST_SQL} names, if it does:
+    so the same tests run on every kind of database.  Whatever is in it is lost.
+    """
+    url = os.environ.get(VARIABLE)
+    if not url:
+        database = memory_database()
+    else:
+        database = Database(SqlFlags(sql_connection=url), Clock(), inline=True)
+        with database.engine.begin() as txn:
+            metadata.create_all(txn)
+            _empty(txn)
+    try:
+        yield database
+    finally:
+        database.engine.dispose()
+
+
+def _empty(txn: Connection) -> None:
+    """Delete every row, and count ids from 1 again."""
+    for table in reversed(metadata.sorted_tables):
+        found = txn.execute(delete(table)).rowcount
+        if "id" not in table.c or not table.c.id.autoincrement:
+            continue
+        if txn.dialect.name == "postgresql" and table.c.id.type.python_type is int:
+            txn.execute(text(f"ALTER SEQUENCE {table.name}_id_seq RESTART"))
+        elif txn.dialect.name in ("mysql", "mariadb") and found:
+            txn.execute(text(f"ALTER TABLE {table.name} AUTO_INCREMENT = 1"))
