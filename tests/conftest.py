@@ -101,7 +101,8 @@ def logged_errors() -> Iterator[LoggedErrors]:
 def _in_reactor() -> set[Any]:
     from twisted.internet import reactor
 
-    return {*reactor.getDelayedCalls(), *reactor.getReaders(), *reactor.getWriters()}
+    found = {*reactor.getDelayedCalls(), *reactor.getReaders(), *reactor.getWriters()}
+    return found - set(reactor._internalReaders)  # its own wakers
 
 
 @pytest.fixture(autouse=True)
