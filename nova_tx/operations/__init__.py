@@ -1,0 +1,22 @@
+"""What a user may do, once for every door."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nova_tx.operations.images import Images
+from nova_tx.operations.instances import Instances
+from nova_tx.operations.key_pairs import KeyPairs
+from nova_tx.operations.security_groups import SecurityGroups
+from nova_tx.operations.zones import Zones
+
+
+@dataclass(frozen=True)
+class Operations:
+    """Every operation, by the noun it is about."""
+
+    instances: Instances
+    images: Images
+    key_pairs: KeyPairs
+    security_groups: SecurityGroups
+    zones: Zones

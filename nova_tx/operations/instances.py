@@ -1,0 +1,267 @@
+"""
+Instances: run, list, reboot, terminate, and what their consoles say.  [spec/01 section 6]
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from nova_tx import states
+from nova_tx.compute.client import ComputeClient
+from nova_tx.context import RequestContext
+from nova_tx.db import instances, reservations
+from nova_tx.db.engine import Database
+from nova_tx.errors import ImageUnavailable, InvalidInput, Unavailable
+from nova_tx.flags import ComputeFlags, Ec2Flags, ImageFlags, QuotaFlags
+from nova_tx.image.interfaces import IImages
+from nova_tx.model import INSTANCE_TYPES, Image, Instance, InstanceDetails, InstanceRequest
+from nova_tx.operations.clock import moment
+from nova_tx.operations.together import together
+from nova_tx.scheduler.client import SchedulerClient
+
+_log = Logger()
+
+#: Bytes of user data before base64, as AWS allows.
+MAX_USER_DATA = 16 * 1024
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """
+    What a user asks for; None leaves it to the cloud.
+
+    @ivar user_data: base64.
+    @ivar availability_zone: C{zone}, or C{zone:host} from an administrator.
+    """
+
+    image_id: str
+    min_count: int | None = None
+    max_count: int | None = None
+    instance_type: str | None = None
+    kernel_id: str | None = None
+    ramdisk_id: str | None = None
+    key_name: str | None = None
+    security_groups: tuple[str, ...] = ()
+    user_data: str | None = None
+    availability_zone: str | None = None
+    display_name: str | None = None
+    display_description: str | None = None
+
+
+class Instances:
+    """What a user may do with instances."""
+
+    def __init__(
+        self,
+        database: Database,
+        scheduler: SchedulerClient,
+        compute: ComputeClient,
+        images: IImages,
+        ec2: Ec2Flags,
+        quotas: QuotaFlags,
+        defaults: ComputeFlags,
+        image: ImageFlags,
+        clock: IReactorTime,
+    ) -> None:
+        self._database = database
+        self._scheduler = scheduler
+        self._compute = compute
+        self._images = images
+        self._listed_for = timedelta(seconds=ec2.terminated_instance_seconds)
+        self._quotas = quotas
+        self._default_type = defaults.default_instance_type
+        self._null_kernel = image.null_kernel
+        self._clock = clock
+
+    async def run(self, context: RequestContext, wanted: Wanted) -> tuple[InstanceDetails, ...]:
+        """
+        Start a reservation: answered as soon as its rows are safe.
+
+        A row is never lost: if the scheduler can't be told now, it finds the
+        row by itself.
+
+        @raise InvalidInput: counts, type or user data make no sense.
+        @raise ImageNotFound, ImageUnavailable: an image can't be used.
+        @raise QuotaExceeded, KeyPairNotFound, SecurityGroupNotFound,
+            ZoneNotFound: as L{nova_tx.db.reservations.reserve}.
+        """
+        minimum, maximum = counts(wanted.min_count, wanted.max_count)
+        name = wanted.instance_type or self._default_type
+        instance_type = INSTANCE_TYPES.get(name)
+        if instance_type is None:
+            raise InvalidInput(f"Invalid value '{name}' for InstanceType.")
+        check_user_data(wanted.user_data)
+        kernel_id, ramdisk_id = await self._boot_images(context, wanted)
+        request = InstanceRequest(
+            image_id=wanted.image_id,
+            kernel_id=kernel_id,
+            ramdisk_id=ramdisk_id,
+            instance_type=instance_type,
+            min_count=minimum,
+            max_count=maximum,
+            key_name=wanted.key_name,
+            security_groups=wanted.security_groups,
+            user_data=wanted.user_data,
+            availability_zone=wanted.availability_zone,
+            display_name=wanted.display_name,
+            display_description=wanted.display_description,
+        )
+        reserved = await self._database.run(
+            reservations.reserve, context, request, self._quotas, moment(self._clock)
+        )
+        await together(self._schedule(context, each.instance.id) for each in reserved)
+        return reserved
+
+    async def _boot_images(
+        self, context: RequestContext, wanted: Wanted
+    ) -> tuple[str | None, str | None]:
+        """The kernel and the ramdisk to boot with, all that was named being usable."""
+        raw = wanted.kernel_id == self._null_kernel
+        named = () if raw else (wanted.kernel_id, wanted.ramdisk_id)
+        ids = (wanted.image_id, *(each for each in named if each))
+        image, *_ = await together(self._usable(context, each) for each in dict.fromkeys(ids))
+        if image.type != "machine":
+            raise InvalidInput(f"The image id '{image.id}' is a {image.type}'s, not a machine's")
+        kernel_id = wanted.kernel_id or image.kernel_id
+        if kernel_id == self._null_kernel:
+            return None, None
+        return kernel_id, wanted.ramdisk_id or image.ramdisk_id
+
+    async def _usable(self, context: RequestContext, image_id: str) -> Image:
+        image = await self._images.show(context, image_id)
+        if image.state != "available":
+            raise ImageUnavailable(f"The image '{image_id}' is {image.state}, not available")
+        return image
+
+    async def _schedule(self, context: RequestContext, instance_id: int) -> None:
+        try:
+            await self._scheduler.run_instance(context, instance_id)
+        except Unavailable as error:
+            _log.warn(
+                "instance {id} waits for a scheduler that looks for it: {error}",
+                id=instance_id,
+                error=str(error),
+            )
+
+    async def listed(
+        self, context: RequestContext, ids: Sequence[int] = ()
+    ) -> tuple[InstanceDetails, ...]:
+        """
+        The instances that the caller may see, those terminated lately among them.
+
+        @raise InstanceNotFound: one of C{ids} is not there, or another project's.
+        """
+        return await self._database.read(
+            instances.details, context, ids, moment(self._clock) - self._listed_for
+        )
+
+    async def at_address(self, address: str) -> InstanceDetails:
+        """
+        The instance that has an address: who asks the metadata service.
+
+        @raise FixedIpNotFound: no instance has it.
+        """
+        return await self._database.read(instances.at_address, address)
+
+    async def terminate(
+        self, context: RequestContext, ids: Sequence[int]
+    ) -> tuple[tuple[Instance, Instance], ...]:
+        """
+        End instances, all or none; returns each as it was and as it is now.
+
+        Those that are ending already are told again: the first message may be lost.
+
+        @raise InstanceNotFound, Conflict: see L{nova_tx.db.instances.request_termination}.
+        """
+        changed = await self._database.run(
+            instances.request_termination, context, ids, moment(self._clock)
+        )
+        await together(
+            self._tell("terminate", context, after)
+            for _, after in changed
+            if after.state_description == states.TERMINATING
+        )
+        return changed
+
+    async def reboot(self, context: RequestContext, ids: Sequence[int]) -> None:
+        """
+        Switch instances off and on, all or none.
+
+        @raise InstanceNotFound, WrongState: see L{nova_tx.db.instances.request_reboot}.
+        """
+        rebooting = await self._database.run(instances.request_reboot, context, ids)
+        await together(self._tell("reboot", context, each) for each in rebooting)
+
+    async def _tell(self, what: str, context: RequestContext, instance: Instance) -> None:
+        """Ask its host; one that can't be reached reads the row when it is back."""
+        assert instance.host is not None
+        ask = {
+            "terminate": self._compute.terminate_instance,
+            "reboot": self._compute.reboot_instance,
+        }[what]
+        try:
+            await ask(context, instance.host, instance.id)
+        except Unavailable as error:
+            _log.warn(
+                "host {host} could not be told to {what} instance {id}: {error}",
+                host=instance.host,
+                what=what,
+                id=instance.id,
+                error=str(error),
+            )
+
+    async def console(self, context: RequestContext, instance_id: int) -> tuple[datetime, bytes]:
+        """
+        What the guest last wrote to its console, and when that was read.
+
+        Nothing while it has no host, or when it is gone.
+
+        @raise InstanceNotFound: it is not there, or another project's.
+        @raise RemoteTimeout, Unavailable: its host does not answer.
+        """
+        (found,) = await self.listed(context, (instance_id,))
+        host = found.instance.host
+        if host is None or found.instance.state_description == states.TERMINATED:
+            return moment(self._clock), b""
+        output = await self._compute.get_console_output(context, host, instance_id)
+        return moment(self._clock), output
+
+
+def counts(minimum: int | None, maximum: int | None) -> tuple[int, int]:
+    """
+    How many at least and at most.
+
+    @raise InvalidInput: none, or more at least than at most.
+    """
+    most = maximum if maximum is not None else minimum if minimum is not None else 1
+    least = minimum if minimum is not None else most
+    if least < 1:
+        raise InvalidInput(f"Value ({least}) for parameter minCount is invalid. Minimum is 1")
+    if least > most:
+        raise InvalidInput(
+            f"Value ({most}) for parameter maxCount is invalid. It is less than minCount ({least})"
+        )
+    return least, most
+
+
+def check_user_data(user_data: str | None) -> None:
+    """
+    See that user data is base64, and short enough.
+
+    @raise InvalidInput: it is not.
+    """
+    if user_data is None:
+        return
+    try:
+        raw = base64.b64decode("".join(user_data.split()), validate=True)
+    except (binascii.Error, ValueError):
+        raise InvalidInput("Invalid BASE64 encoding of user data") from None
+    if len(raw) > MAX_USER_DATA:
+        raise InvalidInput(f"User data is limited to {MAX_USER_DATA} bytes")

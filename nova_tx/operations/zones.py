@@ -1,0 +1,53 @@
+"""Availability zones and regions, and the workers in them.             [spec/02 section 6]"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from nova_tx.db import services
+from nova_tx.db.engine import Database
+from nova_tx.flags import Ec2Flags, NodeFlags
+from nova_tx.model import Service
+
+
+@dataclass(frozen=True)
+class Zone:
+    """
+    An availability zone.
+
+    @ivar available: a worker in it is enabled.
+    """
+
+    name: str
+    available: bool
+
+
+class Zones:
+    """What a user may know of where the cloud is."""
+
+    def __init__(self, database: Database, ec2: Ec2Flags, node: NodeFlags) -> None:
+        self._database = database
+        self._ec2 = ec2
+        self._down_time = node.service_down_time
+
+    async def zones(self) -> tuple[Zone, ...]:
+        """Every zone, by name."""
+        return tuple(Zone(*each) for each in await self._database.read(services.zones))
+
+    async def workers(self) -> tuple[tuple[Service, bool], ...]:
+        """Every worker, and whether it was heard of lately; for administrators."""
+        return tuple(
+            (each, each.age < self._down_time)
+            for each in await self._database.read(services.listed)
+        )
+
+    def regions(self) -> tuple[tuple[str, str], ...]:
+        """Every region, and the URL of its EC2 API."""
+        if not self._ec2.region_list:
+            return (("nova", self._ec2.ec2_url or self._url(self._ec2.ec2_host)),)
+        pairs = (entry.partition("=") for entry in self._ec2.region_list)
+        return tuple((name, self._url(host)) for name, _, host in pairs)
+
+    def _url(self, host: str) -> str:
+        flags = self._ec2
+        return f"{flags.ec2_scheme}://{host}:{flags.ec2_port}{flags.ec2_path}"
