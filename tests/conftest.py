@@ -102,7 +102,7 @@ def _in_reactor() -> set[Any]:
     from twisted.internet import reactor
 
     found = {*reactor.getDelayedCalls(), *reactor.getReaders(), *reactor.getWriters()}
-    return found - set(reactor._internalReaders)  # its own wakers
+    return found - set(reactor._internalReaders)  # type: ignore[attr-defined]  # its wakers
 
 
 @pytest.fixture(autouse=True)
