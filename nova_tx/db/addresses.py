@@ -8,6 +8,7 @@ given back keeps its instance while a DHCP server holds a lease on it.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import fields
 from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Any
@@ -18,9 +19,12 @@ from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, instances, networks
 from nova_tx.errors import Conflict, FixedIpNotFound, NoMoreAddresses
 from nova_tx.model import DhcpHost, FixedIp
+from nova_tx.states import TERMINATED
 
 #: Rows of one INSERT when a network is made.
 BATCH = 10_000
+
+_COLUMNS = tuple(fixed_ips.c[field.name] for field in fields(FixedIp))
 
 
 def create(txn: Connection, ranges: Iterable[tuple[int, IPv4Network]], low: int) -> None:
@@ -82,7 +86,7 @@ def allocate(txn: Connection, network_id: int, instance_id: int) -> FixedIp:
             .values(instance_id=instance_id, allocated=True, updated_at=now())
         )
         if taken.rowcount == 1:
-            return _fixed_ip(txn.execute(_select().where(fixed_ips.c.id == row.id)).one())
+            return FixedIp(*txn.execute(_select().where(fixed_ips.c.id == row.id)).one())
 
 
 def deallocate(txn: Connection, instance_id: int) -> tuple[FixedIp, ...]:
@@ -99,7 +103,7 @@ def deallocate(txn: Connection, instance_id: int) -> tuple[FixedIp, ...]:
             _change(txn, row.id, allocated=False, instance_id=None)
         elif row.allocated:
             _change(txn, row.id, allocated=False)
-    return tuple(_fixed_ip(row) for row in rows)
+    return tuple(FixedIp(*row) for row in rows)
 
 
 def lease(txn: Connection, mac: str, address: str) -> FixedIp:
@@ -158,6 +162,21 @@ def reclaim(txn: Connection, host: str, before: datetime) -> tuple[str, ...]:
     return tuple(freed)
 
 
+def orphans(txn: Connection, host: str) -> tuple[int, ...]:
+    """Terminated instances that still have an address in a host's networks."""
+    found = txn.execute(
+        select(fixed_ips.c.instance_id)
+        .join(networks, networks.c.id == fixed_ips.c.network_id)
+        .join(instances, instances.c.id == fixed_ips.c.instance_id)
+        .where(
+            networks.c.host == host,
+            fixed_ips.c.allocated == true(),
+            instances.c.state_description == TERMINATED,
+        )
+    )
+    return tuple(found.scalars())
+
+
 def dhcp_hosts(txn: Connection, network_id: int) -> tuple[DhcpHost, ...]:
     """The guests that the DHCP server of a network answers."""
     found = txn.execute(
@@ -183,28 +202,8 @@ def _leased_by(txn: Connection, mac: str, address: str, what: str) -> Row[Any]:
 
 def _change(txn: Connection, id: int, **values: Any) -> FixedIp:
     txn.execute(update(fixed_ips).where(fixed_ips.c.id == id).values(updated_at=now(), **values))
-    return _fixed_ip(txn.execute(_select().where(fixed_ips.c.id == id)).one())
+    return FixedIp(*txn.execute(_select().where(fixed_ips.c.id == id)).one())
 
 
 def _select() -> Select[Any]:
-    return select(
-        fixed_ips.c.id,
-        fixed_ips.c.address,
-        fixed_ips.c.network_id,
-        fixed_ips.c.instance_id,
-        fixed_ips.c.allocated,
-        fixed_ips.c.leased,
-        fixed_ips.c.reserved,
-    ).order_by(fixed_ips.c.id)
-
-
-def _fixed_ip(row: Row[Any]) -> FixedIp:
-    return FixedIp(
-        id=row.id,
-        address=row.address,
-        network_id=row.network_id,
-        instance_id=row.instance_id,
-        allocated=row.allocated,
-        leased=row.leased,
-        reserved=row.reserved,
-    )
+    return select(*_COLUMNS).order_by(fixed_ips.c.id)

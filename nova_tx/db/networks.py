@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from ipaddress import IPv4Address, IPv4Network
 
 from sqlalchemy import ColumnElement, Connection, func, insert, select, true, update
@@ -15,6 +16,8 @@ from nova_tx.model import Network
 
 #: Network, gateway, one guest, broadcast.
 SMALLEST = 4
+
+_COLUMNS = tuple(networks.c[field.name] for field in fields(Network))
 
 
 def create(
@@ -165,22 +168,5 @@ def _insert(txn: Connection, network: IPv4Network, low: int, bridge: str, dns: s
 
 
 def _select(txn: Connection, *wanted: ColumnElement[bool]) -> tuple[Network, ...]:
-    found = txn.execute(select(networks).where(*wanted).order_by(networks.c.id))
-    return tuple(
-        Network(
-            id=row.id,
-            cidr=row.cidr,
-            netmask=row.netmask,
-            bridge=row.bridge,
-            gateway=row.gateway,
-            broadcast=row.broadcast,
-            dns=row.dns,
-            dhcp_start=row.dhcp_start,
-            vlan=row.vlan,
-            label=row.label,
-            project_id=row.project_id,
-            host=row.host,
-            injected=row.injected,
-        )
-        for row in found
-    )
+    rows = txn.execute(select(*_COLUMNS).where(*wanted).order_by(networks.c.id))
+    return tuple(Network(*row) for row in rows)

@@ -1,0 +1,54 @@
+"""Plans of networks, put into effect one at a time per bridge: the newest, for all who wait."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from twisted.internet.defer import Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+
+from nova_tx.model import NetworkPlan
+
+_log = Logger()
+
+
+class Newest:
+    """Calls C{apply} with the newest plan of a bridge, however many came while it was busy."""
+
+    def __init__(self, apply: Callable[[NetworkPlan], Awaitable[None]]) -> None:
+        self._apply = apply
+        self._plans: dict[str, NetworkPlan] = {}
+        self._waiting: dict[str, list[Deferred[None]]] = {}
+        self._busy: set[str] = set()
+
+    def put(self, plan: NetworkPlan) -> Deferred[None]:
+        """
+        Put a plan into effect.
+
+        Plans of a bridge come in the order in which they were made.  Done when
+        this one or a newer one is in effect; fails as C{apply} fails.
+        """
+        self._plans[plan.bridge] = plan
+        done: Deferred[None] = Deferred()
+        self._waiting.setdefault(plan.bridge, []).append(done)
+        if plan.bridge not in self._busy:
+            self._busy.add(plan.bridge)
+            _ = Deferred.fromCoroutine(self._work(plan.bridge)).addErrback(
+                lambda failure: _log.failure("putting plans into effect failed", failure)
+            )
+        return done
+
+    async def _work(self, bridge: str) -> None:
+        while waiting := self._waiting.pop(bridge, []):
+            failed: Failure | None = None
+            try:
+                await self._apply(self._plans.pop(bridge))
+            except Exception:
+                failed = Failure()
+            for each in waiting:
+                if failed is None:
+                    each.callback(None)
+                else:
+                    each.errback(failed)
+        self._busy.discard(bridge)
