@@ -26,9 +26,9 @@ _GUEST = Path(__file__).with_name("guest")
 _ROOT_MIB = 32
 _LABEL = "uec-rootfs"
 _MODULES = (
-    "virtio_pci virtio_mmio virtio_blk virtio_net virtio_scsi sd_mod virtio_balloon virtio_rng "
-    "crc32c_generic ext4 button evdev"
-).split()
+    *("virtio_pci", "virtio_mmio", "virtio_blk", "virtio_net", "virtio_scsi", "sd_mod"),
+    *("virtio_balloon", "virtio_rng", "crc32c_generic", "ext4", "button", "evdev"),
+)
 
 
 @dataclass(frozen=True)

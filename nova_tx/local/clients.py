@@ -1,0 +1,85 @@
+"""
+boto's connections to a cloud, from what a novarc put into the environment.
+"""
+
+from __future__ import annotations
+
+import nova_tx.local.boto_shim  # noqa: F401, I001  (before boto)
+
+import os
+import re
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import boto
+from boto.ec2.connection import EC2Connection
+from boto.ec2.regioninfo import RegionInfo
+from boto.exception import BotoServerError
+from boto.s3.connection import OrdinaryCallingFormat, S3Connection
+
+from nova_tx.local.terminal import LocalError
+
+#: What boto's calls raise when the cloud refuses, or can't be reached.
+REFUSED = (BotoServerError, OSError)
+
+
+def read_novarc(path: Path) -> dict[str, str]:
+    """
+    The environment that a shell has after sourcing a novarc.
+
+    @raise LocalError: the shell could not source it.
+    """
+    done = subprocess.run(
+        ["sh", "-c", 'cd "$(dirname "$1")" && . "$1" >&2 && env -0', "sh", str(path.absolute())],
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode != 0:
+        raise LocalError(f"{path} can't be sourced: {done.stderr.strip()}")
+    pairs = (entry.partition("=") for entry in done.stdout.split("\0") if entry)
+    return {name: value for name, _, value in pairs}
+
+
+def connect(environment: Mapping[str, str] = os.environ) -> tuple[EC2Connection, S3Connection]:
+    """
+    Connections to the EC2 API and the objectstore; nothing is sent yet.
+
+    @raise LocalError: the environment says not where and as whom.
+    """
+    wanted = ("EC2_URL", "S3_URL", "EC2_ACCESS_KEY", "EC2_SECRET_KEY")
+    missing = [name for name in wanted if not environment.get(name)]
+    if missing:
+        raise LocalError(f"{', '.join(missing)} not set: source the novarc of a cloud first.")
+    # a refusal is for the person to read, not to be tried again for a minute
+    if not boto.config.has_section("Boto"):
+        boto.config.add_section("Boto")
+    boto.config.set("Boto", "num_retries", "1")
+    keys = (environment["EC2_ACCESS_KEY"], environment["EC2_SECRET_KEY"])
+    ec2, s3 = urlsplit(environment["EC2_URL"]), urlsplit(environment["S3_URL"])
+    return (
+        EC2Connection(
+            *keys,
+            is_secure=ec2.scheme == "https",
+            region=RegionInfo(name="nova", endpoint=ec2.hostname),
+            port=ec2.port,
+            path=ec2.path,
+        ),
+        S3Connection(
+            *keys,
+            is_secure=s3.scheme == "https",
+            host=s3.hostname,
+            port=s3.port,
+            calling_format=OrdinaryCallingFormat(),
+        ),
+    )
+
+
+def sentence(reason: Exception) -> str:
+    """Why a call failed, for a person."""
+    if isinstance(reason, BotoServerError):
+        code: Any = reason.error_code or reason.status
+        return f"{code}: {reason.message or reason.reason}"
+    return re.sub(r"^\[Errno \d+\] ", "", str(reason)) or type(reason).__name__
