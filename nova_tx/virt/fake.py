@@ -10,14 +10,12 @@ import json
 import os
 import shutil
 from collections.abc import Callable, Mapping
-from typing import Any
 
 from zope.interface import implementer
 
 from nova_tx.errors import VirtError
-from nova_tx.flags import ComputeFlags, Flags
+from nova_tx.flags import ComputeFlags
 from nova_tx.model import GuestSpec
-from nova_tx.process import IRunner
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
 
@@ -28,21 +26,11 @@ _FILE = "guest.json"
 class FakeDriver:
     """A hypervisor whose guests run at once and do nothing."""
 
-    name = "fake"
-    #: Sections of flags that L{build} reads.
-    sections: tuple[type[Any], ...] = (ComputeFlags,)
+    names = ("fake",)
 
-    def __init__(self, instances_path: str) -> None:
-        """
-        @param instances_path: the directory that guests' directories are in.
-        """
-        self._path = instances_path
+    def __init__(self, flags: ComputeFlags) -> None:
+        self._path = flags.instances_path
         self._watchers: list[Callable[[str, Power], None]] = []
-
-    @classmethod
-    def build(cls, reactor: Any, runner: IRunner, flags: Flags) -> FakeDriver:
-        """The driver that the flags describe."""
-        return cls(flags.section(ComputeFlags).instances_path)
 
     async def open(self) -> None:
         """Nothing to reach."""

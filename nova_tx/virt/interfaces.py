@@ -20,7 +20,7 @@ class IVirtDriver(Interface):
     Every method may be repeated after a crash in the middle of it.
     """
 
-    name = Attribute("What flag connection_type calls it.")
+    names = Attribute("What flag connection_type calls it.")
 
     def open() -> Awaitable[None]:
         """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from nova_tx.flags import ComputeFlags
 from nova_tx.model import GuestSpec
 from nova_tx.testing.conformance.virt import make_virt_tests
 from nova_tx.testing.guests import guest_spec
@@ -17,7 +18,7 @@ class FakeBench:
         self._directory = directory
 
     def driver(self) -> FakeDriver:
-        return FakeDriver(str(self._directory))
+        return FakeDriver(ComputeFlags(instances_path=str(self._directory)))
 
     def spec(self, name: str) -> GuestSpec:
         return guest_spec(self._directory, name)
@@ -32,7 +33,7 @@ class TestFakeDriver(make_virt_tests(FakeBench)):  # type: ignore[misc]
 
 async def test_console_text(tmp_path: Path) -> None:
     """A fake guest's console says what Bexar's said."""
-    driver = FakeDriver(str(tmp_path))
+    driver = FakeDriver(ComputeFlags(instances_path=str(tmp_path)))
     spec = guest_spec(tmp_path, "instance-00000001")
     await driver.spawn(spec)
     assert await driver.console_output(spec.name, spec.directory) == b"FAKE CONSOLE OUTPUT"

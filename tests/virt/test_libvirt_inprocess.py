@@ -7,11 +7,21 @@ from typing import Any
 
 from twisted.internet import reactor
 
+from nova_tx.flags import LibvirtFlags
 from nova_tx.model import GuestSpec
 from nova_tx.process import Runner
 from nova_tx.testing.conformance.virt import make_virt_tests
 from nova_tx.testing.guests import guest_spec
 from nova_tx.virt.libvirt.driver import LibvirtDriver
+
+
+class InProcessDriver(LibvirtDriver):
+    """The driver, with the type of domain that this hypervisor has."""
+
+    def __init__(self) -> None:
+        flags = LibvirtFlags(libvirt_uri="test:///default", use_cow_images=False)
+        super().__init__(reactor, Runner(reactor, ()), flags)  # type: ignore[arg-type]
+        self._kind = "test"
 
 
 class InProcessBench:
@@ -24,7 +34,7 @@ class InProcessBench:
         self._held: Any = libvirt.open("test:///default")  # guests outlive drivers
 
     def driver(self) -> LibvirtDriver:
-        return LibvirtDriver(reactor, Runner(reactor, ()), "test", "test:///default", False)  # type: ignore[arg-type]
+        return InProcessDriver()
 
     def spec(self, name: str) -> GuestSpec:
         return guest_spec(self._directory, name)

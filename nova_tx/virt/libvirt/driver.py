@@ -20,7 +20,7 @@ from twisted.logger import Logger
 from zope.interface import implementer
 
 from nova_tx.errors import NovaError, StartupError, VirtError
-from nova_tx.flags import Flags, LibvirtFlags
+from nova_tx.flags import LibvirtFlags
 from nova_tx.model import GuestSpec
 from nova_tx.process import IRunner
 from nova_tx.states import Power
@@ -44,35 +44,23 @@ URIS = {"kvm": "qemu:///system", "qemu": "qemu:///system"}
 class LibvirtDriver:
     """A hypervisor that libvirt speaks to."""
 
-    name = "libvirt"
-    #: Sections of flags that L{build} reads.
-    sections: tuple[type[Any], ...] = (LibvirtFlags,)
+    names = ("libvirt",)
 
-    def __init__(self, reactor: Any, runner: IRunner, kind: str, uri: str, cow: bool) -> None:
+    def __init__(self, reactor: Any, runner: IRunner, flags: LibvirtFlags) -> None:
         """
-        @param kind: the domains' type.
-        @param cow: root disks are qcow2 over the shared image.
+        @raise StartupError: C{libvirt_type} is none of ours.
         """
+        if flags.libvirt_type not in URIS:
+            kinds = " or ".join(URIS)
+            raise StartupError(f"--libvirt_type is {kinds}, not {flags.libvirt_type!r}")
         self._clock: IReactorTime = reactor
-        self._kind = kind
-        self._cow = cow
-        self._disks = Disks(runner, cow)
+        self._kind = flags.libvirt_type
+        self._cow = flags.use_cow_images
+        self._disks = Disks(runner, flags.use_cow_images)
+        uri = flags.libvirt_uri or URIS[flags.libvirt_type]
         self._thread = LibvirtThread(reactor, uri, self._seen, self._wake)
         self._watchers: list[Callable[[str, Power], None]] = []
         self._waiting: list[Deferred[None]] = []
-
-    @classmethod
-    def build(cls, reactor: Any, runner: IRunner, flags: Flags) -> LibvirtDriver:
-        """
-        The driver that the flags describe.
-
-        @raise StartupError: C{libvirt_type} is none of ours.
-        """
-        mine = flags.section(LibvirtFlags)
-        if mine.libvirt_type not in URIS:
-            raise StartupError(f"--libvirt_type is {' or '.join(URIS)}, not {mine.libvirt_type!r}")
-        uri = mine.libvirt_uri or URIS[mine.libvirt_type]
-        return cls(reactor, runner, mine.libvirt_type, uri, mine.use_cow_images)
 
     async def open(self) -> None:
         """
