@@ -5,12 +5,10 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import Deferred
-from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from nova_tx.log import background
 from nova_tx.model import NetworkPlan
-
-_log = Logger()
 
 
 class Newest:
@@ -34,9 +32,7 @@ class Newest:
         self._waiting.setdefault(plan.bridge, []).append(done)
         if plan.bridge not in self._busy:
             self._busy.add(plan.bridge)
-            _ = Deferred.fromCoroutine(self._work(plan.bridge)).addErrback(
-                lambda failure: _log.failure("putting plans into effect failed", failure)
-            )
+            _ = background(self._work(plan.bridge), f"putting {plan.bridge} in order")
         return done
 
     async def _work(self, bridge: str) -> None:

@@ -14,7 +14,7 @@ from datetime import timedelta
 from typing import Concatenate, ParamSpec, TypeVar
 
 from sqlalchemy import Connection
-from twisted.internet.defer import Deferred, DeferredList, DeferredLock
+from twisted.internet.defer import DeferredList, DeferredLock
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
@@ -23,6 +23,7 @@ from nova_tx.db import addresses, instances, networks
 from nova_tx.db.engine import Database, now
 from nova_tx.errors import Conflict, FabricError, FixedIpNotFound, StartupError, WrongState
 from nova_tx.flags import NetworkFlags, NodeFlags
+from nova_tx.log import background
 from nova_tx.model import NetworkPlan, Nic
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.managers.interfaces import INetworkManager
@@ -188,9 +189,7 @@ class NetworkWorker:
     def _seen(self, event: str, mac: str, address: str) -> None:
         self._events.append((event, mac, address))
         if len(self._events) == 1:
-            _ = Deferred.fromCoroutine(self._record()).addErrback(
-                lambda failure: _log.failure("lease events are lost", failure)
-            )
+            _ = background(self._record(), "recording leases")
 
     async def _record(self) -> None:
         """Write down all events that came while the last ones were written."""
