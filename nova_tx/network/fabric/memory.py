@@ -8,6 +8,7 @@ from zope.interface import implementer
 
 from nova_tx.model import NetworkPlan
 from nova_tx.network.fabric.interfaces import IFabric
+from nova_tx.network.fabric.plan import check_bridge
 
 
 @implementer(IFabric)
@@ -27,7 +28,7 @@ class MemoryFabric:
         self._seen: Callable[[str, str, str], None] | None = None
 
     async def ensure_network(self, plan: NetworkPlan) -> None:
-        self.bridges[plan.bridge] = plan.interface
+        self.bridges[check_bridge(plan.bridge)] = plan.interface
         self.networks[plan.bridge] = plan
 
     async def update_dhcp(self, plan: NetworkPlan) -> None:
@@ -39,7 +40,7 @@ class MemoryFabric:
             self._tell("del", mac, address)
 
     async def ensure_bridge(self, bridge: str, interface: str | None) -> None:
-        self.bridges.setdefault(bridge, interface)
+        self.bridges.setdefault(check_bridge(bridge), interface)
 
     async def remove_network(self, bridge: str) -> None:
         self.bridges.pop(bridge, None)
