@@ -43,6 +43,12 @@ def flag(default: Any, meaning: str, *, show: str | None = None, secret: bool = 
     return dataclasses.field(default=default, metadata=metadata)
 
 
+def default_flagfile(script: str) -> str | None:
+    """The flag file if none is named: nova.conf beside the script, else in /etc/nova.  [D11]"""
+    beside = os.path.join(os.path.dirname(os.path.abspath(script)), "nova.conf")
+    return next((path for path in (beside, "/etc/nova/nova.conf") if os.path.exists(path)), None)
+
+
 @dataclasses.dataclass(frozen=True)
 class Entry:
     """A flag of a section: its field with its default found."""

@@ -1,0 +1,52 @@
+"""Users.                                                              [spec/10 section 2]"""
+
+from __future__ import annotations
+
+from nova_tx.errors import UserNotFound
+from nova_tx.manage.parts import Parts
+from nova_tx.model import User
+
+
+async def admin(
+    parts: Parts, name: str, access: str | None = None, secret: str | None = None
+) -> None:
+    """Create an administrator; without keys, random ones. Prints them as exports."""
+    _print(await parts.users.create_user(name, access or None, secret or None, True))
+
+
+async def create(
+    parts: Parts, name: str, access: str | None = None, secret: str | None = None
+) -> None:
+    """Create a user; without keys, random ones. Prints them as exports."""
+    _print(await parts.users.create_user(name, access or None, secret or None, False))
+
+
+async def delete(parts: Parts, name: str) -> None:
+    """Delete a user, with key pairs, memberships and roles."""
+    await parts.users.delete_user(name)
+
+
+async def exports(parts: Parts, name: str) -> None:
+    """Print a user's keys as exports."""
+    try:
+        user = await parts.users.user(name)
+    except UserNotFound:
+        raise UserNotFound(f"User {name} doesn't exist") from None
+    _print(user)
+
+
+async def list_(parts: Parts) -> None:
+    """Print the names of all users."""
+    for user in await parts.users.users():
+        print(user.id)
+
+
+async def modify(parts: Parts, name: str, access: str, secret: str, admin: str) -> None:
+    """Change a user; '' leaves a thing as it is, ADMIN is T or F."""
+    is_admin = None if not admin else admin[0] in "Tt"
+    await parts.users.modify_user(name, access or None, secret or None, is_admin)
+
+
+def _print(user: User) -> None:
+    print(f"export EC2_ACCESS_KEY={user.access_key}")
+    print(f"export EC2_SECRET_KEY={user.secret_key}")

@@ -1,0 +1,126 @@
+"""What commands work with: built from the flags when a command first asks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from functools import cached_property
+from types import SimpleNamespace
+from typing import Any, TypeVar
+
+from nova_tx.auth.authority import Authority
+from nova_tx.auth.database import DatabaseUsers
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.roles import Roles
+from nova_tx.db import upgrade
+from nova_tx.db.engine import Database
+from nova_tx.flags import (
+    AuthFlags,
+    CryptoFlags,
+    Ec2Flags,
+    Flags,
+    LogFlags,
+    NetworkFlags,
+    NodeFlags,
+    S3Flags,
+    SqlFlags,
+)
+from nova_tx.registry import choose
+
+S = TypeVar("S")
+
+#: The flags that commands read.
+SECTIONS = (
+    NodeFlags,
+    LogFlags,
+    SqlFlags,
+    Ec2Flags,
+    S3Flags,
+    CryptoFlags,
+    AuthFlags,
+    NetworkFlags,
+)
+
+
+_NO_DATABASE = """\
+The above error may show that the database has not been created.
+Please create a database using 'nova-manage db sync' before running this command."""
+
+
+class _Wall:
+    """Time for who has no reactor: what is to be done later is done after a sleep."""
+
+    def seconds(self) -> float:
+        return time.monotonic()
+
+    def callLater(self, delay: float, fn: Callable[..., object], *args: Any) -> Any:
+        time.sleep(delay)
+        fn(*args)
+        return SimpleNamespace(cancel=lambda: None)
+
+
+class CommandFailed(Exception):
+    """
+    What to tell the operator.
+
+    @ivar code: the exit status.
+    """
+
+    def __init__(self, text: str, code: int = 1) -> None:
+        super().__init__(text)
+        self.code = code
+
+
+class Parts:
+    """
+    The database, the users, the authority: the first parameter of every command.
+
+    Nothing here needs a reactor: what is awaited has happened already.
+    """
+
+    def __init__(self, flags: Flags) -> None:
+        self._flags = flags
+
+    def section(self, wanted: type[S]) -> S:
+        """The values of one section of flags."""
+        return self._flags.section(wanted)
+
+    @cached_property
+    def database(self) -> Database:
+        """The database; a person waits, so it is tried once."""
+        return Database(replace(self.section(SqlFlags), sql_max_retries=1), _Wall(), inline=True)
+
+    async def open(self, any_version: bool) -> None:
+        """
+        Reach the database.
+
+        @param any_version: also one whose tables are not there, or not this program's.
+        @raise CommandFailed: it has no tables.
+        @raise StartupError: it can't be reached, or is of another version.
+        """
+        await self.database.open()
+        if any_version:
+            return
+        if await self.database.read(upgrade.stored) == 0:
+            where = self.database.engine.url.render_as_string(hide_password=True)
+            raise CommandFailed(f"There are no tables in the database {where}\n{_NO_DATABASE}")
+        await upgrade.check(self.database)
+
+    @cached_property
+    def users(self) -> IUsers:
+        """Users, as flag auth_driver says."""
+        known = {name: DatabaseUsers for name in DatabaseUsers.names}
+        chosen = choose(known, self.section(AuthFlags).auth_driver, "--auth_driver")
+        users: IUsers = chosen(self.database)
+        return users
+
+    @cached_property
+    def roles(self) -> Roles:
+        """The rules of roles."""
+        return Roles(self.section(AuthFlags))
+
+    @cached_property
+    def authority(self) -> Authority:
+        """The certificate authority."""
+        return Authority(self.section(CryptoFlags))
