@@ -1,10 +1,10 @@
 """
-Makes boto 2.49 importable on Python 3.12 and later: import this module before boto.
+boto 2.49 on any Python: import what is needed of it from here.
                                                               [design/dependencies.md section 2]
 
-boto brings an old C{six}, asks for C{imp} and uses two functions that are gone.
-Nothing of the standard library is changed: what boto needs is put where only
-boto looks for it.
+Python 3.12 and later can't import it as it is: boto brings an old C{six}, asks
+for C{imp} and uses two functions that are gone.  Nothing of the standard
+library is changed: what boto needs is put where only boto looks for it.
 """
 
 from __future__ import annotations
@@ -77,7 +77,24 @@ def install() -> None:
     for name, value in vars(config).items():
         if value is configparser.ConfigParser:
             setattr(config, name, _OldParser)
-    https.ssl = _OldSsl("ssl")  # type: ignore[attr-defined]
+    https.ssl = _OldSsl("ssl")
 
 
 install()
+
+import boto  # noqa: E402
+from boto.ec2.connection import EC2Connection  # noqa: E402
+from boto.ec2.regioninfo import RegionInfo  # noqa: E402
+from boto.exception import BotoServerError  # noqa: E402
+from boto.s3.bucket import Bucket  # noqa: E402
+from boto.s3.connection import OrdinaryCallingFormat, S3Connection  # noqa: E402
+
+__all__ = [
+    "BotoServerError",
+    "Bucket",
+    "EC2Connection",
+    "OrdinaryCallingFormat",
+    "RegionInfo",
+    "S3Connection",
+    "boto",
+]

@@ -4,8 +4,6 @@ boto's connections to a cloud, from what a novarc put into the environment.
 
 from __future__ import annotations
 
-import nova_tx.local.boto_shim  # noqa: F401, I001  (before boto)
-
 import os
 import re
 import subprocess
@@ -14,12 +12,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-import boto
-from boto.ec2.connection import EC2Connection
-from boto.ec2.regioninfo import RegionInfo
-from boto.exception import BotoServerError
-from boto.s3.connection import OrdinaryCallingFormat, S3Connection
-
+from nova_tx.local.boto_shim import (
+    BotoServerError,
+    EC2Connection,
+    OrdinaryCallingFormat,
+    RegionInfo,
+    S3Connection,
+    boto,
+)
 from nova_tx.local.terminal import LocalError
 
 #: What boto's calls raise when the cloud refuses, or can't be reached.

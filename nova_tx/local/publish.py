@@ -14,11 +14,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatch
 from pathlib import Path
 
-from boto.ec2.connection import EC2Connection
-from boto.s3.bucket import Bucket
-from boto.s3.connection import S3Connection
-
 from nova_tx.image.bundles import bundle
+from nova_tx.local.boto_shim import Bucket, EC2Connection, S3Connection
 from nova_tx.local.clients import REFUSED, connect, sentence
 from nova_tx.local.terminal import Bar, LocalError, Say, say
 
