@@ -5,10 +5,11 @@ Running other programs: an argument list, a time limit, no shell, ever.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
@@ -67,14 +68,15 @@ class _Collector(ProcessProtocol):
         self.err.append(data)
 
     def processEnded(self, reason: Failure) -> None:
-        ended, self.ended = self.ended, Deferred()
+        if self.ended.called:
+            return
         value = reason.value
         if isinstance(value, ProcessDone):
-            ended.callback(0)
+            self.ended.callback(0)
         else:
             signal = getattr(value, "signal", None)
             code = getattr(value, "exitCode", None)
-            ended.callback(-signal if signal else code if code is not None else 1)
+            self.ended.callback(-signal if signal else code if code is not None else 1)
 
 
 @implementer(IRunner)
@@ -100,7 +102,11 @@ class Runner:
         full = (*self._sudo, *argv)
         collector = _Collector(stdin)
         ended = collector.ended
-        transport = self._reactor.spawnProcess(collector, full[0], full, env=_environment())
+        environment = _environment()
+        program = shutil.which(full[0], path=environment["PATH"])
+        if program is None:
+            raise ProcessFailed(tuple(argv), 127, "not found")
+        transport = self._reactor.spawnProcess(collector, program, full, env=environment)
         clock = IReactorTime(self._reactor)
         late = False
 
@@ -111,10 +117,18 @@ class Runner:
                 transport.signalProcess("KILL")
             except ProcessExitedAlready:
                 pass
+            except PermissionError:  # it is root's: only we can let go
+                if not ended.called:
+                    ended.callback(-9)
+            # a child of it may live on and keep the pipes open
+            transport.loseConnection()
 
         alarm = clock.callLater(timeout, kill)
         try:
             code = await ended
+        except CancelledError:
+            kill()
+            raise
         finally:
             if alarm.active():
                 alarm.cancel()

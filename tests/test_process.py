@@ -1,0 +1,118 @@
+"""Running programs: the suite on the real runner and on the fake, and what only real ones do."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.task import deferLater
+
+from nova_tx.errors import ProcessFailed
+from nova_tx.process import Result, Runner
+from nova_tx.testing.conformance.runner import RunnerConformance
+from nova_tx.testing.runner import FakeRunner, Ran, hang, missing
+
+
+class TestRunner(RunnerConformance):
+    """Real programs."""
+
+    @pytest.fixture
+    def runner(self) -> Runner:
+        return Runner(reactor, sudo=())
+
+
+class TestFakeRunner(RunnerConformance):
+    """Told what to answer."""
+
+    @pytest.fixture
+    def runner(self) -> FakeRunner:
+        fake = FakeRunner()
+        fake.answer("false", exit_code=1)
+        fake.program("cat", does=lambda argv, stdin: Result(0, stdin, b""))
+        fake.program("printf", "%s", does=lambda argv, stdin: Result(0, argv[2].encode(), b""))
+        fake.program("sleep", does=hang)
+        fake.program("no-such-program-anywhere", does=missing)
+        return fake
+
+
+async def test_fake_remembers() -> None:
+    """The fake tells what was run, in order, and the answer with the most words wins."""
+    fake = FakeRunner()
+    fake.answer("ip", stdout=b"some")
+    fake.answer("ip", "link", stdout=b"link")
+    assert (await fake.run(["ip", "link", "show"])).stdout == b"link"
+    assert (await fake.run(["ip", "addr"], stdin=b"x")).stdout == b"some"
+    assert fake.ran == [Ran(("ip", "link", "show"), b""), Ran(("ip", "addr"), b"x")]
+
+
+async def test_stderr() -> None:
+    """The error holds the end of what the program said, and its status."""
+    runner = Runner(reactor, sudo=())
+    with pytest.raises(ProcessFailed, match="status 3: no such bridge") as caught:
+        await runner.run(["sh", "-c", "echo no such bridge >&2; exit 3"])
+    assert caught.value.stderr == "no such bridge\n"
+
+
+async def test_signal() -> None:
+    """A program that a signal ended has the signal's negative number as its status."""
+    runner = Runner(reactor, sudo=())
+    result = await runner.run(["sh", "-c", "kill -TERM $$"], check=False)
+    assert result.exit_code == -15
+
+
+async def test_sudo() -> None:
+    """What goes in front of every command is not in the error's argv."""
+    runner = Runner(reactor, sudo=("env", "-u", "HOME"))
+    assert (await runner.run(["printenv", "HOME"], check=False)).exit_code == 1
+    with pytest.raises(ProcessFailed) as caught:
+        await runner.run(["false"])
+    assert caught.value.argv == ("false",)
+
+
+async def test_late_with_children() -> None:
+    """A child that outlives the program and keeps its output open does not hold up the time-out."""
+    runner = Runner(reactor, sudo=())
+    begun = time.monotonic()
+    with pytest.raises(ProcessFailed, match="did not end in time"):
+        await runner.run(["sh", "-c", "sleep 20 & exec sleep 3600"], timeout=0.2)
+    assert time.monotonic() - begun < 15
+
+
+async def test_sbin(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Programs of /usr/sbin are found though this process's PATH lacks it."""
+    monkeypatch.setenv("PATH", "/nowhere")
+    assert (await Runner(reactor, sudo=()).run(["ldconfig", "--version"])).exit_code == 0
+
+
+async def test_cancelled(tmp_path: os.PathLike[str]) -> None:
+    """A program whose caller no longer waits is killed."""
+    runner = Runner(reactor, sudo=())
+    fifo = os.path.join(tmp_path, "fifo")
+    os.mkfifo(fifo)
+    end = os.open(fifo, os.O_RDONLY | os.O_NONBLOCK)
+    run = Deferred.fromCoroutine(runner.run(["sh", "-c", 'exec sleep 3600 > "$0"', fifo]))
+    await _until(lambda: _open_elsewhere(end))
+    run.cancel()
+    with pytest.raises(CancelledError):
+        await run
+    await _until(lambda: not _open_elsewhere(end))
+    os.close(end)
+
+
+def _open_elsewhere(end: int) -> bool:
+    """Whether someone has the other end of the pipe open."""
+    try:
+        return os.read(end, 1) != b""
+    except BlockingIOError:
+        return True
+
+
+async def _until(true: Callable[[], bool]) -> None:
+    deadline = time.monotonic() + 60
+    while not true():
+        assert time.monotonic() < deadline
+        await deferLater(reactor, 0.01)
