@@ -20,6 +20,16 @@ class IRPC(Interface):
     list and dict with text keys.  Anything else is refused where it is sent.
     """
 
+    def open() -> Awaitable[None]:
+        """
+        Reach the bus; later losses are repaired by itself, for ever.
+
+        @raise StartupError: it can't be reached.
+        """
+
+    def close() -> Awaitable[None]:
+        """Stop whatever still takes messages, wait for what is in hand, let go."""
+
     def cast(
         context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> Awaitable[None]:

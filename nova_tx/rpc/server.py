@@ -176,6 +176,10 @@ class Intake:
             self._ready.append(work)
         self._begin()
 
+    def hold(self) -> None:
+        """Begin nothing more; what waits keeps waiting."""
+        self._limit = 0
+
     def stop(self) -> Deferred[None]:
         """Give back what was not begun; fires when all in hand has ended and is acknowledged."""
         self._stopped = True

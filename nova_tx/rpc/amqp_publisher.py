@@ -1,0 +1,89 @@
+"""
+Publishing that knows what became of each message: safe in a queue, unroutable, or unknown.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, fail
+from txamqp.client import Closed
+from txamqp.content import Content
+
+from nova_tx.errors import Unavailable, Unroutable
+from nova_tx.rpc.amqp_channel import Channel
+from nova_tx.rpc.amqp_client import Client
+
+
+class Publisher:
+    """
+    One channel in confirm mode; every message is mandatory.
+
+    @ivar over: nothing can be published here any more.
+    """
+
+    def __init__(self, channel: Channel) -> None:
+        self.client: Client = channel.client
+        self.over = False
+        self._channel = channel
+        self._last = 0
+        self._pending: dict[int, Deferred[None]] = {}
+
+    async def start(self) -> None:
+        """Ask the broker for confirms."""
+        await self._channel.confirm_select()
+        self._channel.publisher = self
+
+    def publish(
+        self, exchange: str, routing_key: str, body: bytes, properties: dict[str, Any]
+    ) -> Deferred[None]:
+        """
+        Send a message; fires when the broker has it safely.
+
+        A cancelled wait does not take the message back.
+
+        @raise Unroutable: no queue is bound for the key.
+        @raise Unavailable: the broker could not keep it.
+        @raise Closed: the connection was lost first; it may have arrived.
+        @raise ValueError: a name is too long.
+        """
+        if self.over:
+            return fail(Closed(self._channel.reason))
+        tag = self._last + 1
+        content = Content(body, properties={**properties, "message-id": str(tag)})
+        _ = self._channel.basic_publish(
+            exchange=exchange, routing_key=routing_key, mandatory=True, content=content
+        )
+        self._last = tag
+        confirmed: Deferred[None] = Deferred()
+        self._pending[tag] = confirmed
+        return confirmed
+
+    def settled(self, tag: int, multiple: bool, kept: bool) -> None:
+        """The broker's word on a message, or on all up to it (they are in order)."""
+        tags = [tag]
+        if multiple:
+            tags = [each for each in self._pending if each <= tag]
+        for each in tags:
+            confirmed = self._pending.pop(each, None)
+            # a message that was returned is settled a second time
+            if confirmed is None:
+                continue
+            if kept:
+                confirmed.callback(None)
+            else:
+                confirmed.errback(Unavailable("the broker could not keep the message"))
+
+    def returned(self, properties: dict[str, Any], routing_key: str) -> None:
+        """Sent back: nobody has a queue for it."""
+        confirmed = self._pending.pop(int(properties["message-id"]), None)
+        if confirmed is not None:
+            confirmed.errback(Unroutable(f"nobody takes messages for {routing_key}"))
+
+    def closed(self, reason: object) -> None:
+        """What was not confirmed has an unknown fate."""
+        self.over = True
+        pending, self._pending = self._pending, {}
+        for confirmed in pending.values():
+            if not confirmed.called:
+                confirmed.errback(Closed(reason))
