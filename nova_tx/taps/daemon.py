@@ -7,7 +7,7 @@ from __future__ import annotations
 import atexit
 import os
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
 
 from twisted.application.service import MultiService
@@ -26,10 +26,10 @@ _log = Logger()
 class Part(Protocol):
     """Something that is opened and closed: a database, a bus, a listener, a worker."""
 
-    async def open(self) -> None:
+    def open(self) -> Awaitable[None]:
         """Make it work; raise L{StartupError} with one sentence if it can't be."""
 
-    async def close(self) -> None:
+    def close(self) -> Awaitable[None]:
         """End what is in hand and let go."""
 
 
@@ -116,7 +116,8 @@ def _append(path: str) -> Any:
 def _end(reactor: Any, sentence: str) -> None:
     """End the process with status 1, which twistd has no way to ask for."""
     _log.critical("{sentence}", sentence=sentence)
-    print(f"{os.path.basename(sys.argv[0])}: {sentence}", file=sys.stderr, flush=True)
+    # twistd takes what is printed on stderr for a line of the log
+    print(f"{os.path.basename(sys.argv[0])}: {sentence}", file=sys.__stderr__, flush=True)
     atexit.register(_exit)
     reactor.stop()
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from twisted.scripts.twistd import ServerOptions, run
+from twisted.scripts._twistd_unix import ServerOptions
+from twisted.scripts.twistd import run
 
 _SHORT = {"n": "nodaemon", "l": "logfile", "d": "rundir", "u": "uid", "g": "gid", "r": "reactor"}
 

@@ -1,0 +1,59 @@
+"""
+What every daemon is: the database and the bus first, then its rooms.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+
+from nova_tx.db import upgrade
+from nova_tx.db.engine import Database
+from nova_tx.errors import StartupError
+from nova_tx.flags import LogFlags
+from nova_tx.taps.daemon import Daemon, Part
+from nova_tx.taps.options import DaemonOptions
+from nova_tx.taps.parts import Parts
+
+Room = Callable[[Parts], Sequence[Part]]
+
+
+class Tables:
+    """The database, at the version that this program needs."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def open(self) -> None:
+        """
+        Reach the database and look at its version.
+
+        @raise StartupError: it can't be reached, or is at another version.
+        """
+        await self._database.open()
+        await upgrade.check(self._database)
+
+    async def close(self) -> None:
+        """Wait for what is running."""
+        await self._database.close()
+
+
+def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daemon:
+    """
+    The service of a daemon that is made of these rooms.
+
+    @param patience: see L{Parts}.
+    """
+    from twisted.internet import reactor
+
+    flags = options.flags
+    try:
+        parts = Parts(flags, reactor, patience)
+        opened: list[Part] = [Tables(parts.database), parts.rpc]
+        for room in rooms:
+            opened.extend(room(parts))
+    except StartupError as error:
+        # twistd would show a traceback
+        print(f"{options.program}: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+    return Daemon(reactor, opened, flags.section(LogFlags), options.logfile)

@@ -1,0 +1,46 @@
+"""nova-compute: builds and ends the guests of its host."""
+
+from __future__ import annotations
+
+from nova_tx.compute.worker import ComputeWorker
+from nova_tx.flags import (
+    AuthFlags,
+    BusFlags,
+    ComputeFlags,
+    ImageFlags,
+    LibvirtFlags,
+    NetworkFlags,
+    NodeFlags,
+    S3Flags,
+    SqlFlags,
+)
+from nova_tx.taps.build import daemon
+from nova_tx.taps.daemon import Daemon, Part
+from nova_tx.taps.options import DaemonOptions
+from nova_tx.taps.parts import Parts
+
+
+class Options(DaemonOptions):
+    program = "nova-compute"
+    wanted = (
+        NodeFlags,
+        BusFlags,
+        SqlFlags,
+        AuthFlags,
+        ComputeFlags,
+        LibvirtFlags,
+        ImageFlags,
+        S3Flags,
+        NetworkFlags,
+    )
+
+
+def room(parts: Parts) -> list[Part]:
+    """The compute worker."""
+    topic = parts.flags.section(BusFlags).compute_topic
+    return [parts.images, parts.serving(parts.make(ComputeWorker), topic, "nova-compute")]
+
+
+def makeService(options: Options) -> Daemon:
+    """Called by twistd, before it becomes a daemon: opens nothing."""
+    return daemon(options, None, room)

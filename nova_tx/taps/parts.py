@@ -1,0 +1,217 @@
+"""
+Builds what daemons are made of, each part once, from the flags.
+
+A constructor says by its annotations what it needs: a section of flags, the
+database, the bus, a driver that a flag chooses.  It is given just that.
+Nothing is opened here: that is L{nova_tx.taps.daemon}'s, after the fork.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import inspect
+import typing
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from types import ModuleType
+from typing import Any, TypeVar
+
+import nova_tx.auth
+import nova_tx.image
+import nova_tx.network.managers
+import nova_tx.scheduler.policies
+import nova_tx.virt
+import nova_tx.virt.libvirt
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.compute.client import ComputeClient
+from nova_tx.db import services
+from nova_tx.db.engine import Database
+from nova_tx.flags import (
+    AuthFlags,
+    BusFlags,
+    ComputeFlags,
+    Flags,
+    ImageFlags,
+    NetworkFlags,
+    NodeFlags,
+    SchedulerFlags,
+)
+from nova_tx.image.interfaces import IImages
+from nova_tx.network.client import NetworkClient
+from nova_tx.network.fabric.interfaces import IFabric
+from nova_tx.network.fabric.linux import LinuxFabric
+from nova_tx.network.fabric.memory import MemoryFabric
+from nova_tx.network.managers.interfaces import INetworkManager
+from nova_tx.process import IRunner, Runner
+from nova_tx.registry import by_name, choose, definitions, is_class
+from nova_tx.rpc.amqp import AmqpRPC
+from nova_tx.rpc.interfaces import IRPC
+from nova_tx.rpc.memory import MemoryRPC
+from nova_tx.scheduler.client import SchedulerClient
+from nova_tx.scheduler.policies.interfaces import IPolicy
+from nova_tx.virt.interfaces import IVirtDriver
+from nova_tx.worker import Serving, Worker
+
+T = TypeVar("T")
+
+
+def drivers(interface: Any, *packages: ModuleType) -> dict[str, Any]:
+    """The classes of some packages that provide an interface, under each of their names."""
+    found = [
+        value
+        for package in packages
+        for value in definitions(package, is_class)
+        if interface.implementedBy(value)
+    ]
+    return by_name(found, lambda each: each.names)
+
+
+class Parts:
+    """The parts of one process; asking twice gives the same part."""
+
+    def __init__(self, flags: Flags, reactor: Any, patience: float | None) -> None:
+        """
+        @param patience: seconds to wait for a database that went away; None: for ever.
+        """
+        self.flags = flags
+        self.reactor = reactor
+        self._patience = patience
+
+    def make(self, wanted: Callable[..., T], **given: object) -> T:
+        """
+        Call a constructor with what its parameters ask for by their types.
+
+        @param given: parameters that are settled already.
+        """
+        init = wanted.__init__ if inspect.isclass(wanted) else wanted
+        hints = typing.get_type_hints(init)
+        for name, parameter in inspect.signature(wanted).parameters.items():
+            if name not in given and parameter.default is parameter.empty:
+                given[name] = self._supply(wanted, name, hints.get(name))
+        return wanted(**given)
+
+    def _supply(self, wanted: object, name: str, kind: Any) -> object:
+        if name in ("reactor", "clock"):
+            return self.reactor
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            return self.flags.section(kind)
+        if kind in _SUPPLIES:
+            return getattr(self, _SUPPLIES[kind])
+        raise TypeError(f"{wanted}: there is nothing to give for {name}: {kind}")
+
+    def serving(self, worker: Worker, topic: str, binary: str) -> Serving:
+        """A worker with its queues and its heartbeat."""
+        node = self.flags.section(NodeFlags)
+
+        async def report() -> None:
+            await self.database.run(
+                services.report,
+                node.host,
+                binary,
+                topic,
+                node.node_availability_zone,
+                node.enable_new_services,
+            )
+
+        return Serving(self.reactor, self.rpc, worker, topic, node, report)
+
+    # What there is one of.
+
+    @cached_property
+    def database(self) -> Database:
+        """The database."""
+        return self.make(Database, patience=self._patience)
+
+    @cached_property
+    def rpc(self) -> IRPC:
+        """The bus."""
+        if self.flags.section(BusFlags).fake_rabbit:
+            return self.make(MemoryRPC)
+        return self.make(AmqpRPC)
+
+    @cached_property
+    def runner(self) -> IRunner:
+        """What runs programs."""
+        return Runner(self.reactor)
+
+    @cached_property
+    def users(self) -> IUsers:
+        """Users, as flag auth_driver says."""
+        name = self.flags.section(AuthFlags).auth_driver
+        chosen: IUsers = self._chosen(IUsers, name, "auth_driver", nova_tx.auth)
+        return chosen
+
+    @cached_property
+    def images(self) -> IImages:
+        """Images, as flag image_service says."""
+        name = self.flags.section(ImageFlags).image_service
+        chosen: IImages = self._chosen(IImages, name, "image_service", nova_tx.image)
+        return chosen
+
+    @cached_property
+    def driver(self) -> IVirtDriver:
+        """The hypervisor, as flag connection_type says."""
+        name = self.flags.section(ComputeFlags).connection_type
+        packages = (nova_tx.virt, nova_tx.virt.libvirt)
+        chosen: IVirtDriver = self._chosen(IVirtDriver, name, "connection_type", *packages)
+        return chosen
+
+    @cached_property
+    def manager(self) -> INetworkManager:
+        """The kind of network, as flag network_manager says."""
+        name = self.flags.section(NetworkFlags).network_manager
+        packages = (nova_tx.network.managers,)
+        chosen: INetworkManager = self._chosen(INetworkManager, name, "network_manager", *packages)
+        return chosen
+
+    @cached_property
+    def policy(self) -> IPolicy:
+        """The scheduling policy, as flag scheduler_driver says."""
+        name = self.flags.section(SchedulerFlags).scheduler_driver
+        packages = (nova_tx.scheduler.policies,)
+        chosen: IPolicy = self._chosen(IPolicy, name, "scheduler_driver", *packages)
+        return chosen
+
+    @cached_property
+    def fabric(self) -> IFabric:
+        """This host's network devices."""
+        fake = self.flags.section(NetworkFlags).fake_network
+        return self.make(MemoryFabric if fake else LinuxFabric)
+
+    @cached_property
+    def compute(self) -> ComputeClient:
+        """Messages to compute workers."""
+        return ComputeClient(self.rpc, self.flags.section(BusFlags).compute_topic)
+
+    @cached_property
+    def network(self) -> NetworkClient:
+        """Messages to network workers."""
+        return NetworkClient(self.rpc, self.flags.section(BusFlags).network_topic)
+
+    @cached_property
+    def scheduler(self) -> SchedulerClient:
+        """Messages to schedulers."""
+        bus = self.flags.section(BusFlags)
+        return SchedulerClient(self.rpc, bus.scheduler_topic, bus.compute_topic)
+
+    def _chosen(self, interface: Any, name: str, flag: str, *packages: ModuleType) -> Any:
+        return self.make(choose(drivers(interface, *packages), name, f"--{flag}"))
+
+
+_SUPPLIES: dict[Any, str] = {
+    Database: "database",
+    IRPC: "rpc",
+    IRunner: "runner",
+    IUsers: "users",
+    IImages: "images",
+    IVirtDriver: "driver",
+    INetworkManager: "manager",
+    IPolicy: "policy",
+    IFabric: "fabric",
+    ComputeClient: "compute",
+    NetworkClient: "network",
+    SchedulerClient: "scheduler",
+}
+
+#: What every daemon that works with others reads.
+SHARED: Sequence[type[Any]] = (NodeFlags, BusFlags)
