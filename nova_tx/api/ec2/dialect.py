@@ -1,0 +1,177 @@
+"""
+The one rule for old and new clients.                     [design/architecture section 7]
+
+A request whose C{Version} is older than 2011-01-01 is answered in Nova's
+formats of that time, as its tools parse them; any other as AWS would.  Error
+codes are AWS's always.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from typing import Protocol
+
+from nova_tx import states
+from nova_tx.model import Image, Instance, InstanceDetails
+
+#: A part of an answer: what L{nova_tx.api.ec2.xml} can write.
+Content = dict[str, object]
+
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
+_FIRST_NEW = "2011-01-01"
+
+
+class Dialect(Protocol):
+    """
+    How things are said to a client.
+
+    @ivar blanks: what has no value is an empty element; else it is left out.
+    @ivar selects_images: DescribeImages minds Owner and ExecutableBy.
+    """
+
+    blanks: bool
+    selects_images: bool
+
+    def time(self, when: datetime) -> str:
+        """A time, given as naive UTC."""
+
+    def state(self, instance: Instance) -> Content:
+        """The state of an instance."""
+
+    def key_name(self, instance: Instance, is_admin: bool) -> str | None:
+        """The key pair of an instance."""
+
+    def zone(self, details: InstanceDetails) -> str | None:
+        """Where an instance is."""
+
+    def more(self, details: InstanceDetails) -> Content:
+        """What only this kind of client is told of an instance."""
+
+    def group(self, name: str) -> Content:
+        """A security group of an instance."""
+
+    def image_state(self, image: Image) -> str:
+        """The state of an image."""
+
+    def image_more(self, image: Image) -> Content:
+        """What only this kind of client is told of an image."""
+
+    def terminated(self) -> Content:
+        """What only this kind of client is told after TerminateInstances."""
+
+
+class Old:
+    """Nova's formats of 2011.  [spec/02 section 6]"""
+
+    blanks = True
+    selects_images = False
+
+    def time(self, when: datetime) -> str:
+        return when.strftime("%Y-%m-%d %H:%M:%S")
+
+    def state(self, instance: Instance) -> Content:
+        # code 0 where Nova had none: boto dies of an empty one       [spec/16 W12]
+        return {"code": instance.state or 0, "name": instance.state_description}
+
+    def key_name(self, instance: Instance, is_admin: bool) -> str | None:
+        if not is_admin:
+            return instance.key_name
+        return f"{instance.key_name} ({instance.project_id}, {instance.host})"
+
+    def zone(self, details: InstanceDetails) -> str | None:
+        return details.zone or "unknown zone"
+
+    def more(self, details: InstanceDetails) -> Content:
+        return {}
+
+    def group(self, name: str) -> Content:
+        return {"groupId": name}
+
+    def image_state(self, image: Image) -> str:
+        return image.state
+
+    def image_more(self, image: Image) -> Content:
+        return {"id": image.id, "type": image.type, "displayName": image.display_name}
+
+    def terminated(self) -> Content:
+        return {"return": True}
+
+
+_STATES = {
+    states.SCHEDULING: (0, "pending"),
+    states.NETWORKING: (0, "pending"),
+    states.RUNNING: (16, "running"),
+    states.REBOOTING: (16, "running"),
+    states.TERMINATING: (32, "shutting-down"),
+    states.TERMINATED: (48, "terminated"),
+    states.ERROR: (48, "terminated"),
+    states.SHUTDOWN: (80, "stopped"),
+}
+
+
+class New:
+    """AWS's formats."""
+
+    blanks = False
+    selects_images = True
+
+    def time(self, when: datetime) -> str:
+        return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}.{when.microsecond // 1000:03d}Z"
+
+    def state(self, instance: Instance) -> Content:
+        code, name = _STATES[instance.state_description]
+        return {"code": code, "name": name}
+
+    def key_name(self, instance: Instance, is_admin: bool) -> str | None:
+        return instance.key_name
+
+    def zone(self, details: InstanceDetails) -> str | None:
+        wanted = details.instance.availability_zone
+        return details.zone or (wanted.partition(":")[0] if wanted else None)
+
+    def more(self, details: InstanceDetails) -> Content:
+        instance = details.instance
+        reason = self._reason(instance)
+        return {
+            "privateIpAddress": details.fixed_ip,
+            "ipAddress": details.floating_ip,
+            "kernelId": instance.kernel_id,
+            "ramdiskId": instance.ramdisk_id,
+            "groupSet": [self.group(name) for name in details.groups],
+            "monitoring": {"state": "disabled"},
+            "rootDeviceType": "instance-store",
+            "reason": reason["message"] if reason else None,
+            "stateReason": reason,
+        }
+
+    def _reason(self, instance: Instance) -> Content | None:
+        if instance.state_description == states.ERROR:
+            message = instance.reason or "The instance could not be started"
+            return {"code": "Server.InternalError", "message": message}
+        if instance.state_description in (states.TERMINATING, states.TERMINATED):
+            message = "Client.UserInitiatedShutdown: User initiated shutdown"
+            return {"code": "Client.UserInitiatedShutdown", "message": message}
+        return None
+
+    def group(self, name: str) -> Content:
+        return {"groupId": name, "groupName": name}
+
+    def image_state(self, image: Image) -> str:
+        return image.state if image.state in ("available", "failed") else "pending"
+
+    def image_more(self, image: Image) -> Content:
+        return {
+            "name": image.display_name,
+            "rootDeviceType": "instance-store",
+            "virtualizationType": "hvm",
+            "hypervisor": "kvm",
+        }
+
+    def terminated(self) -> Content:
+        return {}
+
+
+def of(version: str) -> Dialect:
+    """The dialect of a request's C{Version}; what is no date is new."""
+    return Old() if _DATE.match(version) and version < _FIRST_NEW else New()

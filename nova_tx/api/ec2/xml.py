@@ -1,0 +1,74 @@
+"""
+Answers as XML.                                                        [spec/02 section 4]
+
+A dict is elements, a sequence is C{<item>}s, C{None} an empty element or none.
+All text is escaped; characters that XML has no way to say are dropped.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from xml.sax.saxutils import escape, quoteattr
+
+from nova_tx.api.ec2.dialect import Dialect
+
+_UNSPEAKABLE = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+_DECLARATION = '<?xml version="1.0" encoding="UTF-8"?>'
+
+
+def answer(
+    action: str,
+    version: str,
+    request_id: str,
+    content: Mapping[str, object],
+    dialect: Dialect,
+) -> bytes:
+    """The document that answers an action."""
+    space = quoteattr(_speakable(f"http://ec2.amazonaws.com/doc/{version}/"))
+    inside = "".join(_elements({"requestId": request_id, **content}, dialect))
+    return f"{_DECLARATION}<{action}Response xmlns={space}>{inside}</{action}Response>".encode()
+
+
+def failure(code: str, message: str, request_id: str) -> bytes:
+    """The document that says what went wrong."""
+    return (
+        f"{_DECLARATION}\n<Response><Errors><Error><Code>{text(code)}</Code>"
+        f"<Message>{text(message)}</Message></Error></Errors>"
+        f"<RequestID>{text(request_id)}</RequestID></Response>"
+    ).encode()
+
+
+def text(value: str) -> str:
+    """Text between tags."""
+    return escape(_speakable(value), {"\r": "&#13;"})
+
+
+def _speakable(value: str) -> str:
+    return _UNSPEAKABLE.sub("", value)
+
+
+def _elements(content: Mapping[str, object], dialect: Dialect) -> Iterator[str]:
+    for name, value in content.items():
+        if value is None:
+            if dialect.blanks:
+                yield f"<{name}/>"
+        else:
+            yield f"<{name}>{_inside(value, dialect)}</{name}>"
+
+
+def _inside(value: object, dialect: Dialect) -> str:
+    if isinstance(value, Mapping):
+        return "".join(_elements(value, dialect))
+    if isinstance(value, list | tuple):
+        return "".join(f"<item>{_inside(each, dialect)}</item>" for each in value)
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, datetime):
+        return dialect.time(value)
+    if isinstance(value, int):
+        return str(value)
+    if isinstance(value, str):
+        return text(value)
+    raise TypeError(f"{value!r} can't be said in XML")

@@ -1,0 +1,45 @@
+"""The sites that nova-api listens with: EC2 for users, metadata for guests. [spec/01 section 1]"""
+
+from __future__ import annotations
+
+from twisted.internet.interfaces import IReactorTime
+from twisted.web.resource import Resource
+from twisted.web.server import Request, Site
+
+from nova_tx.api import metadata
+from nova_tx.api.ec2.resource import Ec2Resource
+from nova_tx.api.metadata import MetadataResource
+from nova_tx.api.web import Answer, AsyncResource, bounded_site
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.roles import Roles
+from nova_tx.flags import AuthFlags, Ec2Flags
+from nova_tx.operations import Operations
+
+
+class VersionsResource(AsyncResource):
+    """C{/} of the EC2 port."""
+
+    async def answer(self, request: Request, request_id: str) -> Answer:
+        """The metadata service's versions, as ever."""
+        return metadata.versions()
+
+
+def ec2_site(
+    users: IUsers,
+    operations: Operations,
+    flags: Ec2Flags,
+    auth: AuthFlags,
+    clock: IReactorTime,
+) -> Site:
+    """The public port: C{/} and C{/services/Cloud}, with or without a final slash."""
+    services = Resource()
+    services.putChild(b"Cloud", Ec2Resource(users, Roles(auth), operations, flags, clock))
+    root = Resource()
+    root.putChild(b"", VersionsResource())
+    root.putChild(b"services", services)
+    return bounded_site(root, clock)
+
+
+def metadata_site(operations: Operations, clock: IReactorTime) -> Site:
+    """The port that guests' requests to 169.254.169.254 are led to, and nobody else's."""
+    return bounded_site(MetadataResource(operations, clock), clock)

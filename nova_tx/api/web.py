@@ -1,0 +1,128 @@
+"""
+HTTP resources that answer from a coroutine, errors shown in one way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.logger import Logger
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import NOT_DONE_YET, Request, Site
+
+from nova_tx.errors import NovaError
+from nova_tx.ids import new_request_id
+
+_log = Logger()
+
+#: Bytes that the body of a request may have; the largest is RunInstances with user data.
+MAX_BODY = 256 * 1024
+
+#: Seconds that an idle connection is kept.
+IDLE = 120
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a client gets."""
+
+    body: bytes
+    content_type: str = "text/plain; charset=utf-8"
+    status: int = 200
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class AsyncResource(Resource):
+    """A leaf whose answer is a coroutine's; a client that goes away cancels it."""
+
+    isLeaf = True
+
+    async def answer(self, request: Request, request_id: str) -> Answer:
+        """
+        What to say to a request.
+
+        @raise NovaError: shown with its code and status.
+        """
+        raise NotImplementedError
+
+    def failed(self, request_id: str, status: int, code: str, text: str) -> Answer:
+        """How this resource shows an error."""
+        return Answer(f"{code}: {text}\n".encode(), status=status)
+
+    def render(self, request: Request) -> int:
+        work = Deferred.fromCoroutine(self._respond(request))
+        _ = work.addErrback(Failure.trap, CancelledError)
+        _ = request.notifyFinish().addErrback(lambda _: work.cancel())
+        return NOT_DONE_YET
+
+    async def _respond(self, request: Request) -> None:
+        answer = await self._attempt(request)
+        request.setResponseCode(answer.status)
+        request.setHeader("content-type", answer.content_type)
+        request.setHeader("content-length", str(len(answer.body)))
+        for name, value in answer.headers.items():
+            request.setHeader(name, value)
+        request.write(answer.body)
+        request.finish()
+
+    async def _attempt(self, request: Request) -> Answer:
+        request_id = new_request_id()
+        try:
+            return await self.answer(request, request_id)
+        except NovaError as error:
+            if error.status >= 500:
+                _log.warn("{code}: {text}", code=error.code, text=str(error))
+            text = str(error) or "The request failed."
+            return self.failed(request_id, error.status, error.code, text)
+        except CancelledError:
+            raise
+        except Exception:
+            _log.failure("request {id} failed", id=request_id)
+            text = f"An internal error has occurred (request {request_id})."
+            return self.failed(request_id, 500, "InternalError", text)
+
+
+class BoundedRequest(Request):
+    """A request whose body is refused while it arrives, if it is longer than L{MAX_BODY}."""
+
+    _refused = False
+
+    def gotLength(self, length: int | None) -> None:
+        super().gotLength(length)
+        if length is not None and length > MAX_BODY:
+            self._refuse()
+
+    def handleContentChunk(self, data: bytes) -> None:
+        if self._refused:
+            return
+        assert self.content is not None
+        if self.content.tell() + len(data) > MAX_BODY:
+            self._refuse()
+        else:
+            super().handleContentChunk(data)
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        if not self._refused:
+            super().requestReceived(command, path, version)
+
+    def _refuse(self) -> None:
+        self._refused = True
+        assert self.channel.transport is not None
+        self.channel.transport.write(
+            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+        )
+        self.channel.loseConnection()
+
+
+def bounded_site(root: Resource, reactor: object) -> Site:
+    """A site of ours: bodies bounded, forms left to the resources, no tracebacks shown."""
+    return Site(
+        root,
+        requestFactory=BoundedRequest,
+        parsePOSTFormSubmission=False,
+        timeout=IDLE,
+        reactor=reactor,
+    )
