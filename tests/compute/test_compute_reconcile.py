@@ -1,0 +1,88 @@
+"""What to do about rows and guests that do not agree."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from nova_tx import states
+from nova_tx.compute.guest import Places
+from nova_tx.compute.reconcile import Act, decide, strays
+from nova_tx.states import Power
+from nova_tx.testing.rows import an_instance
+
+PLACES = Places("instance-%08x", "/instances")
+NAME = "instance-00000001"
+NOW = datetime(2011, 2, 11, 12)
+JUST, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(minutes=5)
+
+
+@pytest.mark.parametrize(
+    ("state", "power", "wanted"),
+    [
+        (states.NETWORKING, Power.RUNNING, Act.RUN),
+        (states.NETWORKING, Power.PAUSED, Act.RUN),
+        (states.NETWORKING, Power.SHUTOFF, Act.FAIL),
+        (states.NETWORKING, None, Act.FAIL),
+        (states.RUNNING, Power.RUNNING, None),
+        (states.RUNNING, Power.PAUSED, None),
+        (states.RUNNING, Power.SHUTDOWN, None),
+        (states.RUNNING, Power.SHUTOFF, Act.STOP),
+        (states.RUNNING, Power.CRASHED, Act.STOP),
+        (states.RUNNING, None, Act.STOP),
+        (states.SHUTDOWN, None, None),
+        (states.SHUTDOWN, Power.SHUTOFF, None),
+        (states.SHUTDOWN, Power.RUNNING, Act.RUN),
+        (states.TERMINATING, Power.RUNNING, Act.TERMINATE),
+        (states.TERMINATING, None, Act.TERMINATE),
+        (states.ERROR, Power.RUNNING, Act.DESTROY),
+        (states.ERROR, None, None),
+    ],
+)
+def test_table(state: str, power: Power | None, wanted: Act | None) -> None:
+    """A guest that is there runs, one that is gone stops its row, unfinished ones fail."""
+    rows = [an_instance(state_description=state, scheduled_at=JUST, updated_at=JUST)]
+    guests = {} if power is None else {NAME: power}
+    assert [each.act for each in decide(rows, guests, (), PLACES, NOW)] == (
+        [] if wanted is None else [wanted]
+    )
+
+
+def test_error_directory() -> None:
+    """Files of an instance in error are left-overs."""
+    rows = [an_instance(state_description=states.ERROR)]
+    assert [each.act for each in decide(rows, {}, {NAME}, PLACES, NOW)] == [Act.DESTROY]
+
+
+@pytest.mark.parametrize("power", [Power.RUNNING, None])
+def test_lost_reboot(power: Power | None) -> None:
+    """A reboot that nobody came to do is done, but not while its message may be on its way."""
+    guests = {} if power is None else {NAME: power}
+    for since, wanted in ((JUST, []), (LONG_AGO, [Act.REBOOT])):
+        rows = [an_instance(state_description=states.REBOOTING, updated_at=since)]
+        assert [each.act for each in decide(rows, guests, (), PLACES, NOW)] == wanted
+
+
+def test_lost_build() -> None:
+    """An instance that was given to this host long ago, and not begun, is built."""
+    for since, wanted in ((JUST, []), (None, []), (LONG_AGO, [Act.BUILD])):
+        rows = [an_instance(state_description=states.SCHEDULING, scheduled_at=since)]
+        assert [each.act for each in decide(rows, {}, (), PLACES, NOW)] == wanted
+
+
+def test_builds_last() -> None:
+    """What takes long does not keep the rest waiting."""
+    rows = [
+        an_instance(id=1, state_description=states.SCHEDULING, scheduled_at=LONG_AGO),
+        an_instance(id=2, state_description=states.REBOOTING, updated_at=LONG_AGO),
+        an_instance(id=3, state_description=states.RUNNING),
+    ]
+    assert [each.instance.id for each in decide(rows, {}, (), PLACES, NOW)] == [3, 1, 2]
+
+
+def test_strays() -> None:
+    """Directories of instances without a row are strays; other names are not ours."""
+    rows = [an_instance(id=1)]
+    names = {NAME, "instance-00000002", "_base", "other"}
+    assert strays(rows, names, PLACES) == [(2, "instance-00000002")]
