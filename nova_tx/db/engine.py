@@ -185,9 +185,12 @@ class Database:
             else:
                 self._note(None, fn.__name__)
                 return result
-            if end is not None and self._clock.seconds() + pause > end:
-                raise Unavailable("the database does not answer; try again later")
-            await self._pause(pause * random.uniform(0.5, 1.0))
+            wait = pause * random.uniform(0.5, 1.0)
+            if end is not None:
+                wait = min(wait, end - self._clock.seconds())
+                if wait <= 0:
+                    raise Unavailable("the database does not answer; try again later")
+            await self._pause(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
 
     def _note(self, again: _Again | None, name: str) -> None:

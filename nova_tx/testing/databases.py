@@ -199,7 +199,7 @@ class MariaDB(Server):
             f"--socket={self._path('socket')}",
             f"--pid-file={self._path('mariadbd.pid')}",
             "--skip-networking",
-            "--innodb-flush-log-at-trx-commit=0",
+            "--innodb-flush-log-at-trx-commit=2",
             "--innodb-buffer-pool-size=64M",
         ]
 
