@@ -2,22 +2,32 @@
 
 from __future__ import annotations
 
-from twisted.logger import globalLogPublisher
+import pytest
+from twisted.logger import ILogObserver, LogEvent, globalLogPublisher
+from zope.interface import provider
 
 from nova_tx.auth.database import DatabaseUsers
+from nova_tx.db.engine import Database
 from nova_tx.testing.conformance.users import make_users_tests
-from nova_tx.testing.database import memory_database
 
 
-class TestDatabaseUsers(make_users_tests(lambda: DatabaseUsers(memory_database()))):  # type: ignore[misc]
+class TestDatabaseUsers(make_users_tests(DatabaseUsers)):  # type: ignore[misc]
     """The suite of IUsers on tables."""
+
+    @pytest.fixture(autouse=True)
+    def _prepare(self, database: Database) -> None:
+        self._database = database
+
+    def make(self) -> DatabaseUsers:
+        return DatabaseUsers(self._database)
 
     async def test_audit(self) -> None:
         """Each grant and its end leave a line that says who, what and where."""
         users = await self._cloud()
         lines: list[str] = []
 
-        def observe(event: dict[str, object]) -> None:
+        @provider(ILogObserver)
+        def observe(event: LogEvent) -> None:
             lines.append(str(event["log_format"]).format(**event))
 
         globalLogPublisher.addObserver(observe)

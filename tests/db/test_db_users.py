@@ -10,12 +10,6 @@ from nova_tx.db.engine import Database, now
 from nova_tx.db.schema import floating_ips, instances, key_pairs, networks
 from nova_tx.db.schema import users as user_rows
 from nova_tx.errors import Duplicate
-from nova_tx.testing.database import memory_database
-
-
-@pytest.fixture
-def database() -> Database:
-    return memory_database()
 
 
 async def _shop(database: Database) -> None:
