@@ -1,0 +1,296 @@
+"""
+A whole cloud on this machine, on loopback, in the background.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+import zipfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from nova_tx.db import dialects, services
+from nova_tx.flags import SqlFlags
+from nova_tx.local import plan as plans
+from nova_tx.local import probe, processes
+from nova_tx.local.libvirtd import PrivateLibvirtd
+from nova_tx.local.places import checkout, locked
+from nova_tx.local.plan import Plan
+from nova_tx.local.rabbitmq import PrivateRabbit
+from nova_tx.local.terminal import LocalError, Say, say
+from nova_tx.manage.main import main as nova_manage
+
+#: Name of the administrator, and of the project.
+ADMIN = "admin"
+_WORKERS = ("compute", "network", "scheduler")
+_CREDENTIALS = ("novarc", "pk.pem", "cert.pem", "cacert.pem")
+
+
+class Cloud:
+    """
+    The cloud of one directory.
+
+    What runs is known by files in there, so that any later process can show
+    and end it.
+    """
+
+    def __init__(self, directory: Path, say: Say = say) -> None:
+        self.directory = directory.absolute()
+        self._say = say
+        self.flagfile = self.directory / "nova.conf"
+        self.novarc = self.directory / "novarc"
+        self._plan_file = self.directory / "cloud.json"
+        self._logs = self.directory / "log"
+        self._libvirtd = PrivateLibvirtd(self.directory / "libvirt")
+
+    @property
+    def plan(self) -> Plan | None:
+        """What was started here; None if nothing ever was, or it was purged."""
+        try:
+            return Plan.from_json(self._plan_file.read_text())
+        except FileNotFoundError:
+            return None
+
+    # Up.
+
+    def up(self, plan: Plan, patience: float = 180.0) -> None:
+        """
+        Start it; returns when it answers.
+
+        @param patience: seconds for each part to answer.
+        @raise LocalError: a part did not start; what had is ended again.
+        """
+        faults = plans.problems(plan)
+        if faults:
+            raise LocalError(" ".join(faults))
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with locked(self.directory / "lock"):
+            if any(state.pid for state in self._states()):
+                raise LocalError(f"A cloud runs in {self.directory} already.")
+            self._end()
+            probe.check_ports(plan.ports)
+            self._write(self._plan_file, plan.to_json())
+            try:
+                self._start(plan, patience)
+            except BaseException:
+                self._say("ending what was started")
+                self._end()
+                raise
+
+    def _start(self, plan: Plan, patience: float) -> None:
+        self._logs.mkdir(exist_ok=True)
+        rabbit = self._rabbit(plan)
+        account = (rabbit.user, rabbit.password) if plan.bus == "rabbitmq" else ("", "")
+        bridge = str(checkout() / "scripts" / "nova-dhcpbridge")
+        self._write(
+            self.flagfile, plans.flag_file(plan, account, self._libvirtd.uri, bridge), 0o600
+        )
+        if plan.bus == "rabbitmq":
+            with self._step("RabbitMQ"):
+                rabbit.start(patience)
+        if plan.real:
+            with self._step("libvirtd"):
+                self._libvirtd.start(patience)
+        with self._step("database, administrator, network"):
+            self._furnish(plan)
+        began = time.monotonic()
+        with self._step(", ".join(plan.daemons)):
+            for name in plan.daemons:
+                self._start_daemon(name)
+            self._await("the EC2 API", patience, lambda: _answers(plan.ec2_port))
+            self._await("the objectstore", patience, lambda: _answers(plan.s3_port))
+            for topic in _WORKERS:
+                self._await(
+                    f"nova-{topic}", patience, lambda t=topic: self._reported(plan, t, began)
+                )
+        self._give_to_user()
+
+    def _furnish(self, plan: Plan) -> None:
+        self._manage("db", "sync")
+        if ADMIN not in self._manage("user", "list").split():
+            self._manage("user", "admin", ADMIN)
+        if ADMIN not in self._manage("project", "list").split():
+            self._manage("project", "create", ADMIN, ADMIN)
+        if len(self._manage("network", "list").splitlines()) < 2:
+            self._manage("network", "create", plan.cidr, "1", "256")
+        archive = self.directory / "nova.zip"
+        self._manage("project", "zipfile", ADMIN, ADMIN, str(archive))
+        with zipfile.ZipFile(archive) as members:
+            for name in members.namelist():
+                self._write(self.directory / Path(name).name, members.read(name), 0o600)
+        archive.unlink()
+
+    def _manage(self, *words: str) -> str:
+        """Run nova-manage; returns what it printed, which may hold secrets."""
+        out, err = io.StringIO(), io.StringIO()
+        with contextlib.redirect_stdout(out), contextlib.redirect_stderr(err):
+            code = nova_manage(["nova-manage", f"--flagfile={self.flagfile}", *words])
+        if code:
+            raise LocalError(f"nova-manage {' '.join(words[:2])}: {err.getvalue().strip()}")
+        return out.getvalue()
+
+    def _start_daemon(self, name: str) -> None:
+        argv = [sys.executable, "-m", "nova_tx.taps.launch", name, "--nodaemon"]
+        argv += [f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
+        environment = {**os.environ, "PYTHONPATH": str(checkout()), "PYTHONUNBUFFERED": "1"}
+        processes.start(argv, self._record(name), self._log(name), environment)
+
+    def _await(self, what: str, patience: float, there: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + patience
+        while not there():
+            plan = self.plan
+            for name in plan.daemons if plan else ():
+                if processes.running(self._record(name)) is None:
+                    raise LocalError(f"{name} ended:\n{processes.tail(self._log(name))}")
+            if time.monotonic() > deadline:
+                raise LocalError(f"{what} does not answer; the logs are in {self._logs}.")
+            time.sleep(0.1)
+
+    def _reported(self, plan: Plan, topic: str, began: float) -> bool:
+        """Whether a worker of this run, not of an earlier one, has said that it lives."""
+        engine = dialects.create(SqlFlags(sql_connection=plan.sql_connection))
+        try:
+            with engine.connect() as txn:
+                rows = services.listed(txn)
+        finally:
+            engine.dispose()
+        age = time.monotonic() - began
+        return any(row.topic == topic and row.updated_at and row.age < age for row in rows)
+
+    @contextlib.contextmanager
+    def _step(self, title: str) -> Iterator[None]:
+        began = time.monotonic()
+        try:
+            yield
+        except LocalError as reason:
+            raise LocalError(f"{title}: {reason}") from None
+        self._say(f"{title}: {time.monotonic() - began:.1f} s")
+
+    def _give_to_user(self) -> None:
+        """Whoever asked by sudo can read what a client needs."""
+        user, group = os.environ.get("SUDO_UID"), os.environ.get("SUDO_GID")
+        if user and group and os.geteuid() == 0:
+            os.chown(self.directory, int(user), int(group))
+            for name in (*_CREDENTIALS, "nova.conf"):
+                if (self.directory / name).exists():
+                    os.chown(self.directory / name, int(user), int(group))
+
+    # Status.
+
+    def status(self) -> list[str]:
+        """
+        One line per part.
+
+        @raise LocalError: there is no cloud here.
+        """
+        if self.plan is None:
+            raise LocalError(f"There is no cloud in {self.directory}.")
+        return [str(state) for state in self._states()]
+
+    def runs(self) -> bool:
+        """Whether all its parts do."""
+        states = list(self._states())
+        return bool(states) and all(state.pid or not state.needed for state in states)
+
+    def _states(self) -> Iterator[State]:
+        plan = self.plan
+        if plan is None:
+            return
+        if plan.bus == "rabbitmq":
+            yield State("rabbitmq", processes.running(self._rabbit(plan).record))
+        if plan.real:
+            yield State("libvirtd", processes.running(self._libvirtd.record))
+        for name in plan.daemons:
+            yield State(name, processes.running(self._record(name)))
+        for name, pid in sorted(self._libvirtd.guests().items()):
+            yield State(f"guest {name}", pid, needed=False)
+
+    # Down.
+
+    def down(self, purge: bool = False) -> None:
+        """
+        End it, with its guests; repeating it does nothing.
+
+        @param purge: remove its directory as well.
+        @raise LocalError: there never was a cloud here, or something would not go.
+        """
+        if self.plan is None:
+            if not self.directory.exists():
+                return
+            raise LocalError(f"There is no cloud in {self.directory}; nothing was removed.")
+        with locked(self.directory / "lock"):
+            self._end()
+        if purge:
+            shutil.rmtree(self.directory)
+
+    def _end(self) -> None:
+        plan = self.plan
+        if plan is None:
+            return
+        for name in reversed(plan.daemons):
+            processes.end(self._record(name), patience=30.0)
+        if plan.real:
+            self._libvirtd.stop()
+            self._remove_network(plan)
+        if plan.bus == "rabbitmq":
+            self._rabbit(plan).stop()
+
+    def _remove_network(self, plan: Plan) -> None:
+        networks = str(self.directory / "networks")
+        argv = [sys.executable, "-m", "nova_tx.network.fabric.remove", plan.bridge, networks]
+        environment = {**os.environ, "PYTHONPATH": str(checkout())}
+        done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd="/")
+        if done.returncode:
+            raise LocalError(f"The bridge {plan.bridge} did not go: {done.stderr.strip()}")
+
+    # Places.
+
+    def logs(self) -> list[Path]:
+        """All logs, those of libvirtd and RabbitMQ too."""
+        found = [*sorted(self._logs.glob("*.log")), self._libvirtd.log]
+        plan = self.plan
+        if plan is not None:
+            found.append(self._rabbit(plan).log)
+        return [path for path in found if path.exists()]
+
+    def _rabbit(self, plan: Plan) -> PrivateRabbit:
+        return PrivateRabbit(self.directory / "rabbitmq", plan.rabbit_port)
+
+    def _record(self, name: str) -> Path:
+        return self.directory / f"{name}.pid"
+
+    def _log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def _write(self, path: Path, content: str | bytes, mode: int = 0o644) -> None:
+        """A file that never has more permissions than C{mode}."""
+        path.unlink(missing_ok=True)
+        with open(path, "xb", opener=lambda name, flags: os.open(name, flags, mode)) as file:
+            file.write(content.encode() if isinstance(content, str) else content)
+
+
+class State:
+    """A part of a cloud, and its process if it has one."""
+
+    def __init__(self, name: str, pid: int | None, needed: bool = True) -> None:
+        self.name, self.pid, self.needed = name, pid, needed
+
+    def __str__(self) -> str:
+        return f"{self.name:<18} {f'running, pid {self.pid}' if self.pid else 'not running'}"
+
+
+def _answers(port: int) -> bool:
+    """Whether someone there speaks HTTP."""
+    try:
+        with socket.create_connection(("127.0.0.1", port), 5.0) as link:
+            link.sendall(b"GET / HTTP/1.0\r\n\r\n")
+            return link.recv(5) == b"HTTP/"
+    except OSError:
+        return False
