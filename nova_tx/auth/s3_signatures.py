@@ -35,37 +35,18 @@ from nova_tx.errors import AuthFailure, MalformedPayload, RequestExpired, Signat
 WINDOW = 900
 
 #: Parts of a query that version 2 signs; of any other it says nothing.
+# fmt: off
 _SUBRESOURCES = frozenset(
     (
-        "acl",
-        "cors",
-        "defaultObjectAcl",
-        "delete",
-        "lifecycle",
-        "location",
-        "logging",
-        "notification",
-        "partNumber",
-        "policy",
-        "requestPayment",
-        "response-cache-control",
-        "response-content-disposition",
-        "response-content-encoding",
-        "response-content-language",
-        "response-content-type",
-        "response-expires",
-        "restore",
-        "storageClass",
-        "tagging",
-        "torrent",
-        "uploadId",
-        "uploads",
-        "versionId",
-        "versioning",
-        "versions",
-        "website",
+        "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging",
+        "notification", "partNumber", "policy", "requestPayment", "response-cache-control",
+        "response-content-disposition", "response-content-encoding",
+        "response-content-language", "response-content-type", "response-expires", "restore",
+        "storageClass", "tagging", "torrent", "uploadId", "uploads", "versionId",
+        "versioning", "versions", "website",
     )
 )
+# fmt: on
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _BASIC = "%Y%m%dT%H%M%SZ"
 _UNSIGNED = "UNSIGNED-PAYLOAD"

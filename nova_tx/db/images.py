@@ -112,7 +112,9 @@ def _get(txn: Connection, image_id: str) -> Image:
     return get(txn, None, True, image_id)
 
 
-def advance(txn: Connection, image_id: str, source: str, target: str, **columns: object) -> Image:
+def advance(
+    txn: Connection, /, image_id: str, source: str, target: str, **columns: object
+) -> Image:
     """
     Move an image from one state to the next, and set columns with it.
 
@@ -147,7 +149,12 @@ def fail(txn: Connection, image_id: str, reason: str) -> bool:
 
 
 def change(
-    txn: Connection, project: str | None, is_admin: bool, image_id: str, **columns: object
+    txn: Connection,
+    /,
+    project: str | None,
+    is_admin: bool,
+    image_id: str,
+    **columns: object,
 ) -> Image:
     """
     Set C{is_public}, C{display_name} or C{description}.
@@ -190,13 +197,4 @@ def again(txn: Connection, image_id: str) -> None:
         update(images)
         .where(images.c.id == image_id, images.c.state.in_(_ON_THE_WAY))
         .values(state=PENDING, updated_at=now())
-    )
-
-
-def ids(txn: Connection) -> frozenset[str]:
-    """The ids of all images that have or may get a file."""
-    return frozenset(
-        txn.execute(
-            select(images.c.id).where(images.c.deleted.is_(False), images.c.state != FAILED)
-        ).scalars()
     )

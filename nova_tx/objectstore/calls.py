@@ -1,0 +1,89 @@
+"""
+What a request asks for, taken from its first line and headers.
+
+From the raw path, so that any key is one: with C{//}, with C{%2F}, with dots.  [spec/15 C23, W27]
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from urllib.parse import parse_qsl, unquote_to_bytes
+
+from twisted.web.http_headers import Headers
+
+from nova_tx.auth.s3_signatures import S3Request
+from nova_tx.context import RequestContext
+from nova_tx.objectstore.faults import InvalidArgument, InvalidURI
+
+
+@dataclass(frozen=True)
+class Call:
+    """
+    A request, read.
+
+    @ivar bucket: "" for the service itself.
+    @ivar key: "" for the bucket itself.
+    @ivar query: the first value of each name; "" for a name alone.
+    @ivar headers: by lower-case name.
+    """
+
+    method: str
+    bucket: str
+    key: str
+    query: dict[str, str]
+    headers: dict[str, str]
+    signed: S3Request
+
+    def number(self, name: str, default: int) -> int:
+        """
+        A number of the query.
+
+        @raise InvalidArgument: it is none.
+        """
+        text = self.query.get(name) or str(default)
+        if not (text.isascii() and text.isdigit()) or len(text) > 10:
+            raise InvalidArgument(f"{name} is not a number")
+        return int(text)
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks, proven."""
+
+    context: RequestContext
+    project: str = field(default="")
+
+    def may_use(self, owner: str) -> bool:
+        """Whether something of a project is the caller's to use.      [spec/04 section 2]"""
+        return self.context.is_admin or self.project == owner
+
+
+def read_call(method: bytes, uri: bytes, headers: Headers) -> Call:
+    """
+    The call of a request.
+
+    @raise InvalidURI: a part of it can't be read as UTF-8.
+    """
+    raw_path, _, raw_query = uri.partition(b"?")
+    if not raw_path.startswith(b"/"):
+        raise InvalidURI("the request's path does not begin with /")
+    bucket, _, key = raw_path[1:].partition(b"/")
+    try:
+        path = raw_path.decode()
+        pairs = parse_qsl(
+            raw_query.decode(), keep_blank_values=True, errors="strict", max_num_fields=100
+        )
+        names = unquote_to_bytes(bucket).decode(), unquote_to_bytes(key).decode()
+    except ValueError:
+        raise InvalidURI("the request's path or query is not UTF-8") from None
+    fields = {
+        name.decode("ascii", "replace").lower(): ",".join(
+            value.decode("utf-8", "surrogateescape").strip() for value in values
+        )
+        for name, values in headers.getAllRawHeaders()
+    }
+    verb = method.decode("ascii", "replace")
+    query: dict[str, str] = {}
+    for name, value in pairs:
+        query.setdefault(name, value)
+    return Call(verb, *names, query, fields, S3Request(verb, path, tuple(pairs), fields))

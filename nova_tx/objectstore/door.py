@@ -1,0 +1,118 @@
+"""The objectstore's door: who asks, for what, and S3's word for what went wrong.  [spec/04]"""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
+
+from nova_tx.auth import s3_signatures
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.roles import Roles
+from nova_tx.auth.s3_payload import Payload
+from nova_tx.context import RequestContext
+from nova_tx.errors import (
+    AuthFailure,
+    ImageNotFound,
+    ImageUnavailable,
+    InvalidInput,
+    MalformedPayload,
+    NovaError,
+    PayloadMismatch,
+    ProjectNotFound,
+    RequestExpired,
+    Unauthorized,
+    Unavailable,
+    UserNotFound,
+)
+from nova_tx.objectstore import xml
+from nova_tx.objectstore.calls import Call, Caller, read_call
+from nova_tx.objectstore.images import NAME, Images
+from nova_tx.objectstore.objects import Answer, Objects, xml_answer
+from nova_tx.objectstore.request import StreamingRequest
+
+_log = Logger()
+
+#: S3's code and status where they are not the class's own; the first that fits.
+_S3_WORDS: tuple[tuple[type[NovaError], str, int], ...] = (
+    (UserNotFound, "InvalidAccessKeyId", 403),
+    (ProjectNotFound, "AccessDenied", 403),
+    (AuthFailure, "AccessDenied", 403),
+    (Unauthorized, "AccessDenied", 403),
+    (RequestExpired, "RequestTimeTooSkewed", 403),
+    (ImageNotFound, ImageNotFound.code, 404),
+    (ImageUnavailable, ImageUnavailable.code, 409),
+    (PayloadMismatch, PayloadMismatch.code, 400),
+    (MalformedPayload, MalformedPayload.code, 400),
+    (InvalidInput, "InvalidArgument", 400),
+    (Unavailable, "ServiceUnavailable", 503),
+)
+
+
+class Door:
+    """Answers requests."""
+
+    def __init__(
+        self, users: IUsers, roles: Roles, clock: IReactorTime, objects: Objects, images: Images
+    ) -> None:
+        """
+        @param clock: seconds since 1970.
+        """
+        self._users = users
+        self._roles = roles
+        self._clock = clock
+        self._objects = objects
+        self._images = images
+
+    async def serve(self, request: StreamingRequest, request_id: str) -> None:
+        """Answer one request, whatever happens."""
+        request.setHeader(b"server", b"nova-objectstore")
+        request.setHeader(b"x-amz-request-id", request_id.encode())
+        try:
+            answer = await self._answer(request, request_id)
+        except ConnectionLost:
+            return
+        except NovaError as error:
+            answer = _fault(error, request, request_id)
+        except Exception:
+            _log.failure("request {id} could not be served", id=request_id)
+            answer = _fault(NovaError("an internal error occurred"), request, request_id)
+        if answer is not None:
+            request.answer(answer.status, answer.headers, answer.body)
+
+    async def _answer(self, request: StreamingRequest, request_id: str) -> Answer | None:
+        call = read_call(request.method, request.uri, request.requestHeaders)
+        caller, payload = await self._identify(call, request, request_id)
+        doors = self._images if call.bucket == NAME else self._objects
+        return await doors.serve(call, caller, request, payload)
+
+    async def _identify(
+        self, call: Call, request: StreamingRequest, request_id: str
+    ) -> tuple[Caller, Payload]:
+        now = datetime.fromtimestamp(self._clock.seconds(), UTC)
+        claim = s3_signatures.claim(call.signed, now)
+        membership = await self._users.find(claim.access_key, claim.project_id)
+        payload = claim.verify(membership.user.secret_key)
+        is_admin = self._roles.admin(membership.user)
+        if not (is_admin or membership.member):
+            raise AuthFailure("the user is not a member of the project")
+        context = RequestContext(
+            user=membership.user.id,
+            project=membership.project.id,
+            is_admin=is_admin,
+            remote_address=getattr(request.channel.getPeer(), "host", None),
+            timestamp=now.replace(microsecond=0),
+            request_id=request_id,
+        )
+        return Caller(context, membership.project.id), payload
+
+
+def _fault(error: NovaError, request: StreamingRequest, request_id: str) -> Answer:
+    code, status = next(
+        ((code, status) for kind, code, status in _S3_WORDS if isinstance(error, kind)),
+        (error.code, error.status),
+    )
+    path = request.uri.partition(b"?")[0].decode("utf-8", "replace")
+    return xml_answer(xml.error(code, str(error), path, request_id), status)

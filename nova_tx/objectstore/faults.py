@@ -1,0 +1,96 @@
+"""Failures that only S3 has a word for; class attributes are S3's code and HTTP status."""
+
+from __future__ import annotations
+
+from nova_tx.errors import NovaError
+
+
+class InvalidURI(NovaError):
+    """The path or query can't be read as UTF-8."""
+
+    code = "InvalidURI"
+    status = 400
+
+
+class InvalidBucketName(NovaError):
+    """A bucket can't be called so."""
+
+    code = "InvalidBucketName"
+    status = 400
+
+
+class KeyTooLong(NovaError):
+    """A key is longer than 1024 bytes."""
+
+    code = "KeyTooLongError"
+    status = 400
+
+
+class InvalidArgument(NovaError):
+    """A parameter has a value that makes no sense."""
+
+    code = "InvalidArgument"
+    status = 400
+
+
+class InvalidDigest(NovaError):
+    """A digest in a header is not of its form."""
+
+    code = "InvalidDigest"
+    status = 400
+
+
+class BadDigest(NovaError):
+    """The body is not the one whose digest was sent."""
+
+    code = "BadDigest"
+    status = 400
+
+
+class AccessDenied(NovaError):
+    """The bucket belongs to another project."""
+
+    code = "AccessDenied"
+    status = 403
+
+
+class BucketAlreadyExists(NovaError):
+    """Another project has a bucket of that name."""
+
+    code = "BucketAlreadyExists"
+    status = 409
+
+
+class BucketNotEmpty(NovaError):
+    """There are objects in the bucket."""
+
+    code = "BucketNotEmpty"
+    status = 409
+
+
+class MethodNotAllowed(NovaError):
+    """The method means nothing for what was named."""
+
+    code = "MethodNotAllowed"
+    status = 405
+
+
+class PreconditionFailed(NovaError):
+    """A condition in the request's headers does not hold."""
+
+    code = "PreconditionFailed"
+    status = 412
+
+
+class InvalidRange(NovaError):
+    """No byte of the object is in the range asked for."""
+
+    code = "InvalidRange"
+    status = 416
+
+
+class NotImplementedHere(NovaError):
+    """S3 has it, we have not."""
+
+    code = "NotImplemented"
+    status = 501

@@ -1,0 +1,78 @@
+"""
+An object as one file: its bytes, then what is known of it, in a form that is read from the end.
+
+One file, so that one rename makes all of it visible at once.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import struct
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import BinaryIO
+
+_MAGIC = b"nova-tx1"
+_PIECE = 2**20
+_END = struct.Struct(">I8s")
+
+
+@dataclass(frozen=True)
+class Facts:
+    """
+    What is known of an object.
+
+    @ivar size: bytes.
+    @ivar etag: MD5 in hex.
+    @ivar modified: seconds since 1970, UTC.
+    @ivar headers: what was sent to be kept: lower-case names (content-type, x-amz-meta-…).
+    @ivar checksums: by algorithm as in C{x-amz-checksum-…}, base64.
+    """
+
+    size: int
+    etag: str
+    modified: float
+    headers: dict[str, str]
+    checksums: dict[str, str]
+
+
+def write_facts(file: BinaryIO, facts: Facts) -> None:
+    """Put the facts behind the bytes of an object."""
+    text = json.dumps(asdict(facts)).encode()
+    file.write(text + _END.pack(len(text), _MAGIC))
+
+
+def read_facts(file: BinaryIO) -> Facts:
+    """
+    The facts of an object; its bytes are those from 0 to C{facts.size}.
+
+    @raise ValueError: the file is no object.
+    """
+    end = os.fstat(file.fileno()).st_size - _END.size
+    if end < 0:
+        raise ValueError("too short for an object")
+    length, magic = _END.unpack(os.pread(file.fileno(), _END.size, end))
+    if magic != _MAGIC or length > end:
+        raise ValueError("no object")
+    facts = Facts(**json.loads(os.pread(file.fileno(), length, end - length)))
+    if facts.size != end - length:
+        raise ValueError("not as long as it was")
+    return facts
+
+
+def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """The first C{size} bytes of an object's file, which is closed after them."""
+    with file:
+        while data := file.read(min(_PIECE, size)):
+            size -= len(data)
+            yield data
+
+
+def sync_directory(path: str) -> None:
+    """Have a directory's names safe on the disk."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -1,0 +1,116 @@
+"""The registry of images over HTTP, C{/_images}.                     [spec/04 section 3]"""
+
+from __future__ import annotations
+
+import json
+
+from nova_tx.auth.s3_payload import Payload
+from nova_tx.db import images
+from nova_tx.db.engine import Database
+from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, MissingParameter
+from nova_tx.image.wire import to_wire
+from nova_tx.model import Image
+from nova_tx.objectstore.calls import Call, Caller
+from nova_tx.objectstore.faults import MethodNotAllowed
+from nova_tx.objectstore.objects import Answer, Objects, swallow
+from nova_tx.objectstore.registrations import Registrations
+from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.threads import IPool
+
+#: Where a bucket's name is in other paths; no bucket can be called so.
+NAME = "_images"
+
+
+class Images:
+    """C{/_images}, for callers that are known."""
+
+    def __init__(
+        self, registrations: Registrations, objects: Objects, database: Database, pool: IPool
+    ) -> None:
+        self._registrations = registrations
+        self._objects = objects
+        self._database = database
+        self._pool = pool
+
+    async def serve(
+        self, call: Call, caller: Caller, request: StreamingRequest, payload: Payload
+    ) -> Answer | None:
+        """
+        Do what a call asks for; None if the answer was sent already.
+
+        @raise NovaError: it can't be done.
+        """
+        await swallow(request, payload)
+        image_id, _, _ = call.key.partition("/")
+        if call.method in ("GET", "HEAD"):
+            if image_id:
+                await self._send(caller, image_id, request)
+                return None
+            return await self._list(call, caller)
+        if image_id:
+            raise MethodNotAllowed("name the image by ?image_id=")
+        if call.method == "PUT":
+            return await self._register(call, caller)
+        if call.method == "POST":
+            return await self._change(call, caller)
+        if call.method == "DELETE":
+            await self._registrations.remove(caller.context, _needed(call, "image_id"))
+            return Answer(204)
+        raise MethodNotAllowed(f"{call.method} means nothing for images")
+
+    async def _list(self, call: Call, caller: Caller) -> Answer:
+        context = caller.context
+        ids = [value for name, value in call.signed.query if name == "image_id"]
+        found = await self._database.read(images.listed, context.project, context.is_admin, ids)
+        return _json([to_wire(image) for image in found])
+
+    async def _send(self, caller: Caller, image_id: str, request: StreamingRequest) -> None:
+        context = caller.context
+        image = await self._database.read(images.get, context.project, context.is_admin, image_id)
+        if image.state != images.AVAILABLE:
+            raise ImageUnavailable(f"image {image_id} is {image.state}")
+        try:
+            file = await self._pool.run(open, self._registrations.file(image_id), "rb", buffering=0)
+        except FileNotFoundError:
+            raise ImageNotFound(f"image {image_id} has lost its file") from None
+        with file:
+            headers = {"content-type": "application/octet-stream"}
+            await request.send_file(200, headers, file, image.size or 0)
+
+    async def _register(self, call: Call, caller: Caller) -> Answer:
+        location = _needed(call, "image_location")
+        await self._objects.usable(caller, location.partition("/")[0])
+        image = await self._registrations.register(
+            caller.context, _needed(call, "image_id"), location
+        )
+        return _json(to_wire(image))
+
+    async def _change(self, call: Call, caller: Caller) -> Answer:
+        columns: dict[str, object] = {}
+        operation = call.query.get("operation")
+        if operation is not None:
+            if operation not in ("add", "remove"):
+                raise InvalidInput("operation is add or remove")
+            columns["is_public"] = operation == "add"
+        for name in ("display_name", "description"):
+            if name in call.query:
+                columns[name] = call.query[name]
+        image: Image = await self._database.run(
+            images.change,
+            caller.context.project,
+            caller.context.is_admin,
+            _needed(call, "image_id"),
+            **columns,
+        )
+        return _json(to_wire(image))
+
+
+def _needed(call: Call, name: str) -> str:
+    value = call.query.get(name)
+    if not value:
+        raise MissingParameter(f"?{name}= is missing")
+    return value
+
+
+def _json(value: object) -> Answer:
+    return Answer(200, {"content-type": "application/json"}, json.dumps(value).encode())

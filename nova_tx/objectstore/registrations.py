@@ -1,0 +1,267 @@
+"""
+From a bundle in a bucket to an image that instances can boot from.    [spec/04 section 5]
+
+A registration answers at once and goes on by itself; its row tells how far it
+is.  One that a daemon's end broke off begins again at the next start.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from threading import Event
+
+from twisted.internet.defer import CancelledError, Deferred, DeferredList
+from twisted.logger import Logger
+
+from nova_tx.auth.authority import Authority
+from nova_tx.context import RequestContext
+from nova_tx.db import certificates, images
+from nova_tx.db.engine import Database
+from nova_tx.errors import (
+    AuthorityError,
+    BucketNotFound,
+    ImageError,
+    ImageNotFound,
+    InvalidInput,
+    KeyNotFound,
+    NovaError,
+    WrongState,
+)
+from nova_tx.ids import check_image_id
+from nova_tx.image import manifest as manifests
+from nova_tx.image.manifest import Manifest
+from nova_tx.model import Image
+from nova_tx.objectstore import unbundle
+from nova_tx.objectstore.files import pieces, sync_directory
+from nova_tx.objectstore.store import Store
+from nova_tx.objectstore.threads import IPool
+
+_log = Logger()
+
+_WORK = ".new"
+_NOT_STORED = "the image service could not store the image; its log says why"
+
+
+class Stopped(Exception):
+    """The daemon ends; the registration will begin again."""
+
+
+class Registrations:
+    """The images' files, and the work that makes them."""
+
+    def __init__(
+        self,
+        path: str,
+        max_bytes: int,
+        store: Store,
+        authority: Authority,
+        database: Database,
+        pool: IPool,
+    ) -> None:
+        """
+        @param path: directory of image files; others may read it.
+        @param max_bytes: size of the largest image.
+        @param pool: as many images are unbundled at once as it has threads.
+        """
+        self._path = path
+        self._work = os.path.join(path, _WORK)
+        self._max_bytes = max_bytes
+        self._store = store
+        self._authority = authority
+        self._database = database
+        self._pool = pool
+        self._stopping = Event()
+        self._running: dict[str, Deferred[None]] = {}
+
+    async def start(self) -> None:
+        """Remove what was left unfinished, begin unfinished registrations again."""
+        self._stopping.clear()
+        unfinished = await self._database.read(images.unfinished)
+        await self._pool.run(self._prepare, [image.id for image, _ in unfinished])
+        for image, user_id in unfinished:
+            await self._database.run(images.again, image.id)
+            self._begin(image, user_id)
+
+    def _prepare(self, unfinished: list[str]) -> None:
+        os.makedirs(self._path, mode=0o755, exist_ok=True)
+        shutil.rmtree(self._work, ignore_errors=True)
+        os.makedirs(self._work, mode=0o700, exist_ok=True)
+        for image_id in unfinished:
+            self._discard(image_id)
+
+    async def stop(self) -> None:
+        """End the work that is under way; it will begin again at the next start."""
+        self._stopping.set()
+        await DeferredList(list(self._running.values()))
+
+    def file(self, image_id: str) -> str:
+        """Where an image's file is."""
+        return os.path.join(self._path, check_image_id(image_id), "image")
+
+    async def register(self, context: RequestContext, image_id: str, location: str) -> Image:
+        """
+        Begin to make an image of a bundle whose bucket the caller may use.
+
+        @param location: C{bucket/manifest key}.
+        @raise InvalidInput: the id or the location is not of its form.
+        @raise ImageNotFound: there is no such manifest.
+        @raise Duplicate: the id is taken.
+        """
+        check_image_id(image_id)
+        bucket, slash, key = location.partition("/")
+        if not (bucket and slash and key):
+            raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
+        text = await self._pool.run(self._read_manifest, bucket, key)
+        try:
+            manifest: Manifest | None = await self._pool.run(manifests.parse, text)
+        except ImageError:
+            manifest = None  # the row will say what is wrong with it
+        image = await self._database.run(
+            images.register,
+            image_id,
+            location,
+            str(context.project),
+            str(context.user),
+            manifest.architecture if manifest else "x86_64",
+            manifest.type if manifest else "machine",
+            _other(manifest.kernel_id) if manifest else None,
+            _other(manifest.ramdisk_id) if manifest else None,
+        )
+        self._begin(image, str(context.user))
+        return image
+
+    async def remove(self, context: RequestContext, image_id: str) -> None:
+        """
+        Forget an image and remove its file.
+
+        @raise ImageNotFound: there is none that the caller may see.
+        @raise Unauthorized: it is another project's.
+        """
+        await self._database.run(images.delete, context.project, context.is_admin, image_id)
+        if image_id not in self._running:  # the work will find its row gone, and clean up
+            await self._pool.run(self._discard, image_id)
+
+    def _read_manifest(self, bucket: str, key: str) -> bytes:
+        try:
+            file, facts = self._store.open(bucket, key)
+        except (BucketNotFound, KeyNotFound):
+            raise ImageNotFound(f"there is no manifest {bucket}/{key}") from None
+        return b"".join(pieces(file, min(facts.size, manifests.MAX_BYTES + 1)))
+
+    # The work.
+
+    def _begin(self, image: Image, user_id: str) -> None:
+        if not self._stopping.is_set():
+            work = Deferred.fromCoroutine(self._complete(image, user_id))
+            if not work.called:
+                self._running[image.id] = work
+
+    async def _complete(self, image: Image, user_id: str) -> None:
+        try:
+            await self._make(image, user_id)
+            return
+        except CancelledError:
+            raise
+        except Stopped:
+            return
+        except WrongState:
+            _log.info("image {image} was removed while it was made", image=image.id)
+        except (ImageError, ImageNotFound, AuthorityError) as error:
+            _log.info("image {image} failed: {reason}", image=image.id, reason=str(error))
+            await self._fail(image, str(error))
+        except Exception:
+            _log.failure("image {image} could not be made", image=image.id)
+            await self._fail(image, _NOT_STORED)
+        finally:
+            self._running.pop(image.id, None)
+            await self._clean(image.id)
+
+    async def _fail(self, image: Image, reason: str) -> None:
+        try:
+            await self._database.run(images.fail, image.id, reason)
+            await self._pool.run(self._discard, image.id)
+        except (NovaError, OSError):
+            _log.failure("image {image} could not be marked as failed", image=image.id)
+
+    async def _clean(self, image_id: str) -> None:
+        await self._pool.run(shutil.rmtree, self._scratch(image_id), True)
+
+    async def _make(self, image: Image, user_id: str) -> None:
+        bucket, _, key = image.location.partition("/")
+        text = await self._pool.run(self._read_manifest, bucket, key)
+        manifest = await self._pool.run(manifests.parse, text)
+        files = await self._database.read(certificates.files, user_id, image.owner)
+        await self._database.run(images.advance, image.id, images.PENDING, images.DECRYPTING)
+        await self._pool.run(self._decrypt, image.id, bucket, key, manifest, files)
+        await self._database.run(images.advance, image.id, images.DECRYPTING, images.UNTARRING)
+        await self._pool.run(self._untar, image.id, manifest)
+        try:
+            await self._database.run(
+                images.advance, image.id, images.UNTARRING, images.AVAILABLE, size=manifest.size
+            )
+        except WrongState:
+            await self._pool.run(self._discard, image.id)
+            raise
+
+    def _decrypt(
+        self, image_id: str, bucket: str, key: str, manifest: Manifest, files: tuple[str, ...]
+    ) -> None:
+        unbundle.check_sizes(manifest, self._max_bytes)
+        unbundle.check_signature(manifest, _contents(files))
+        os.makedirs(self._scratch(image_id), mode=0o700)
+        # parts lie beside their manifest
+        above = key.rpartition("/")[0]
+
+        def read_part(name: str) -> Iterator[bytes]:
+            try:
+                file, facts = self._store.open(bucket, f"{above}/{name}" if above else name)
+            except (BucketNotFound, KeyNotFound):
+                raise ImageError(f"part {name} of the bundle is missing") from None
+            return pieces(file, facts.size)
+
+        unbundle.decrypt(
+            manifest, self._authority.key(), read_part, self._archive(image_id), self._keep_on
+        )
+
+    def _untar(self, image_id: str, manifest: Manifest) -> None:
+        done = os.path.join(self._scratch(image_id), "done")
+        os.mkdir(done, 0o755)
+        unbundle.untar(
+            manifest, self._archive(image_id), os.path.join(done, "image"), self._keep_on
+        )
+        os.chmod(os.path.join(done, "image"), 0o644)
+        sync_directory(done)
+        os.rename(done, os.path.dirname(self.file(image_id)))
+        sync_directory(self._path)
+
+    def _keep_on(self) -> None:
+        if self._stopping.is_set():
+            raise Stopped
+
+    def _scratch(self, image_id: str) -> str:
+        return os.path.join(self._work, check_image_id(image_id))
+
+    def _archive(self, image_id: str) -> str:
+        return os.path.join(self._scratch(image_id), "image.tar.gz")
+
+    def _discard(self, image_id: str) -> None:
+        directory = os.path.dirname(self.file(image_id))
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(directory)
+
+
+def _other(image_id: str | None) -> str | None:
+    """The kernel or ramdisk that goes with an image; C{true} says that it is one itself."""
+    return None if image_id == "true" else image_id
+
+
+def _contents(files: tuple[str, ...]) -> list[bytes]:
+    """The certificates that are still where they were put."""
+    found = []
+    for path in files:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            found.append(file.read(65536))
+    return found

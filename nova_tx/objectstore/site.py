@@ -1,0 +1,127 @@
+"""
+nova-objectstore: S3 buckets, and the images made of what lies in them.  [spec/04]
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.defer import Deferred, DeferredList
+from twisted.web.resource import Resource
+from twisted.web.server import Site
+
+from nova_tx.auth.authority import Authority
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.roles import Roles
+from nova_tx.db.engine import Database
+from nova_tx.errors import StartupError
+from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
+from nova_tx.ids import new_request_id
+from nova_tx.objectstore.door import Door
+from nova_tx.objectstore.images import Images
+from nova_tx.objectstore.objects import Objects
+from nova_tx.objectstore.registrations import Registrations
+from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.store import Store
+from nova_tx.objectstore.threads import IPool, Pool
+
+#: Threads for files, and images unbundled at once.
+_FILE_THREADS = 4
+_IMAGE_THREADS = 2
+
+
+class StreamingSite(Site):
+    """A factory of connections whose requests go to one door."""
+
+    def __init__(self, door: Door, reactor: Any) -> None:
+        super().__init__(
+            Resource(), StreamingRequest, parsePOSTFormSubmission=False, reactor=reactor
+        )
+        self._door = door
+        self._running: dict[StreamingRequest, Deferred[None]] = {}
+
+    def serve(self, request: StreamingRequest) -> None:
+        """Have a request answered."""
+        serving = Deferred.fromCoroutine(self._serve(request))
+        if not serving.called:
+            self._running[request] = serving
+
+    async def _serve(self, request: StreamingRequest) -> None:
+        try:
+            await self._door.serve(request, new_request_id())
+        finally:
+            self._running.pop(request, None)
+
+    async def drain(self) -> None:
+        """Wait for the requests in hand."""
+        await DeferredList(list(self._running.values()))
+
+
+class Objectstore:
+    """
+    The parts of the daemon.
+
+    @ivar site: what listens on C{s3_port}.
+    """
+
+    def __init__(
+        self,
+        s3: S3Flags,
+        images: ImageFlags,
+        crypto: CryptoFlags,
+        auth: AuthFlags,
+        users: IUsers,
+        database: Database,
+        reactor: Any,
+        pools: tuple[IPool, IPool] | None = None,
+    ) -> None:
+        """
+        Nothing is opened before L{open}; users and database are opened by others.
+
+        @param pools: where files are read and written, and where images are
+            unbundled; by default threads of this reactor.
+        """
+        self._pools = pools or (
+            Pool(reactor, "objectstore", _FILE_THREADS),
+            Pool(reactor, "images", _IMAGE_THREADS),
+        )
+        files, unbundling = self._pools
+        self._store = Store(s3.buckets_path)
+        self._registrations = Registrations(
+            images.images_path,
+            images.image_max_bytes,
+            self._store,
+            Authority(crypto),
+            database,
+            unbundling,
+        )
+        objects = Objects(self._store, files)
+        door = Door(
+            users,
+            Roles(auth),
+            reactor,
+            objects,
+            Images(self._registrations, objects, database, files),
+        )
+        self.site = StreamingSite(door, reactor)
+
+    async def open(self) -> None:
+        """
+        Remove what an earlier process left unfinished, go on with its registrations.
+
+        @raise StartupError: a directory can't be used.
+        """
+        for pool in self._pools:
+            pool.start()
+        try:
+            await self._pools[0].run(self._store.prepare)
+            await self._registrations.start()
+        except OSError as error:
+            raise StartupError(f"can't use {error.filename}: {error.strerror}") from None
+
+    async def close(self) -> None:
+        """Wait for the requests in hand; registrations begin again at the next start."""
+        await self.site.drain()
+        await self._registrations.stop()
+        for pool in self._pools:
+            await pool.stop()

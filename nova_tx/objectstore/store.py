@@ -1,0 +1,273 @@
+"""
+Buckets and objects in the file system. Everything here blocks: call it in a thread.
+
+C{<path>/<bucket>/} holds C{bucket.json} and C{objects/}; C{<path>/.new/} what is
+not there yet.  An object comes into being by a rename, after its bytes are safe.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from threading import Lock
+from typing import BinaryIO
+
+from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
+from nova_tx.objectstore.files import Facts, read_facts, sync_directory, write_facts
+from nova_tx.objectstore.names import check_bucket, check_key, entries, path_of
+
+_NEW = ".new"
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """
+    A bucket.
+
+    @ivar owner: the project that made it.
+    @ivar created: seconds since 1970, UTC.
+    """
+
+    name: str
+    owner: str
+    created: float
+
+
+@dataclass(frozen=True)
+class Listing:
+    """
+    A page of a bucket's keys.
+
+    @ivar objects: keys with their facts, in the order of their bytes.
+    @ivar prefixes: what keys that go on after a delimiter have in common.
+    @ivar last: where the next page begins after, None if this is the last one.
+    """
+
+    objects: tuple[tuple[str, Facts], ...]
+    prefixes: tuple[str, ...]
+    last: str | None
+
+
+class Store:
+    """The files of one objectstore; no other process writes to them."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._new = os.path.join(path, _NEW)
+        # names are changed by one thread at a time; what takes long is done outside
+        self._names = Lock()
+
+    def prepare(self) -> None:
+        """Make the directory, remove what an earlier process left unfinished."""
+        os.makedirs(self._path, mode=0o700, exist_ok=True)
+        shutil.rmtree(self._new, ignore_errors=True)
+        os.makedirs(self._new, mode=0o700, exist_ok=True)
+        sync_directory(self._path)
+
+    # Buckets.
+
+    def buckets(self) -> tuple[Bucket, ...]:
+        """Every bucket, by name."""
+        found = []
+        for name in sorted(os.listdir(self._path)):
+            if name != _NEW:
+                with contextlib.suppress(BucketNotFound):
+                    found.append(self.bucket(name))
+        return tuple(found)
+
+    def bucket(self, name: str) -> Bucket:
+        """
+        One bucket.
+
+        @raise BucketNotFound: there is none.
+        """
+        try:
+            with open(os.path.join(self._path, check_bucket(name), "bucket.json")) as file:
+                return Bucket(name=name, **json.load(file))
+        except (FileNotFoundError, NotADirectoryError):
+            raise BucketNotFound(f"the bucket {name} does not exist") from None
+
+    def create(self, name: str, owner: str) -> Bucket:
+        """
+        Make a bucket; one that the owner has already is left as it is.
+
+        @raise BucketAlreadyExists: another project has it.
+        """
+        check_bucket(name)
+        new = os.path.join(self._new, secrets.token_hex(16))
+        os.makedirs(os.path.join(new, "objects"), mode=0o700)
+        with open(os.path.join(new, "bucket.json"), "w") as file:
+            json.dump({"owner": owner, "created": time.time()}, file)
+            file.flush()
+            os.fsync(file.fileno())
+        sync_directory(new)
+        try:
+            with self._names:
+                os.rename(new, os.path.join(self._path, name))
+        except OSError as error:
+            shutil.rmtree(new)
+            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
+                raise
+            if self.bucket(name).owner != owner:
+                raise BucketAlreadyExists(f"the name {name} is taken") from None
+        sync_directory(self._path)
+        return self.bucket(name)
+
+    def remove_bucket(self, name: str) -> None:
+        """
+        Remove an empty bucket.
+
+        @raise BucketNotFound: there is none.
+        @raise BucketNotEmpty: it has objects.
+        """
+        self.bucket(name)
+        old = os.path.join(self._new, secrets.token_hex(16))
+        with self._names:
+            if next(self._keys(self._objects(name), b"", b"", b""), None) is not None:
+                raise BucketNotEmpty(f"there are objects in the bucket {name}")
+            try:
+                os.rename(os.path.join(self._path, name), old)
+            except FileNotFoundError:
+                raise BucketNotFound(f"the bucket {name} does not exist") from None
+        sync_directory(self._path)
+        shutil.rmtree(old)
+
+    # Objects.
+
+    def begin(self) -> tuple[str, BinaryIO]:
+        """A new file for the bytes of an upload, and its path for L{commit} or L{abort}."""
+        path = os.path.join(self._new, secrets.token_hex(16))
+        return path, open(path, "xb", buffering=2**18)
+
+    def commit(self, path: str, file: BinaryIO, bucket: str, key: str, facts: Facts) -> None:
+        """
+        Make an upload the object; when this returns it is safe on the disk.
+
+        @raise BucketNotFound: the bucket was removed meanwhile.
+        """
+        with file:
+            write_facts(file, facts)
+            file.flush()
+            os.fsync(file.fileno())
+        *above, name = path_of(check_key(key))
+        chain = [self._objects(bucket)]
+        with self._names:
+            for piece in above:
+                chain.append(os.path.join(chain[-1], piece))
+            try:
+                for directory in chain[1:]:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(directory, 0o700)
+                os.replace(path, os.path.join(chain[-1], name))
+            except FileNotFoundError:
+                raise BucketNotFound(f"the bucket {bucket} does not exist") from None
+        for directory in reversed(chain):
+            # one that is gone again was removed with the object by a later request
+            with contextlib.suppress(FileNotFoundError):
+                sync_directory(directory)
+
+    def abort(self, path: str, file: BinaryIO) -> None:
+        """Forget an upload that was not committed."""
+        with contextlib.suppress(OSError):
+            file.close()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+
+    def open(self, bucket: str, key: str) -> tuple[BinaryIO, Facts]:
+        """
+        An object's file, at its first byte, and its facts; it stays readable if replaced.
+
+        @raise BucketNotFound, KeyNotFound: there is none.
+        """
+        self.bucket(bucket)
+        path = os.path.join(self._objects(bucket), *path_of(check_key(key)))
+        try:
+            file = open(path, "rb", buffering=0)  # noqa: SIM115
+        except (FileNotFoundError, NotADirectoryError):
+            raise KeyNotFound("the key does not exist") from None
+        try:
+            return file, read_facts(file)
+        except BaseException:
+            file.close()
+            raise
+
+    def remove(self, bucket: str, key: str) -> None:
+        """
+        Remove an object; one that is not there is nothing.
+
+        @raise BucketNotFound: there is no such bucket.
+        """
+        self.bucket(bucket)
+        *above, name = path_of(check_key(key))
+        objects = self._objects(bucket)
+        directory = os.path.join(objects, *above)
+        with self._names:
+            try:
+                os.unlink(os.path.join(directory, name))
+            except FileNotFoundError:
+                return
+            while directory != objects:
+                try:
+                    os.rmdir(directory)
+                except OSError:
+                    break
+                directory = os.path.dirname(directory)
+        with contextlib.suppress(FileNotFoundError):
+            sync_directory(directory)
+
+    def listing(self, bucket: str, prefix: str, after: str, delimiter: str, limit: int) -> Listing:
+        """
+        The first C{limit} keys and common prefixes that begin with C{prefix} and
+        come after C{after}.
+
+        @param delimiter: keys that have it after the prefix are shown as one; "" for none.
+        @raise BucketNotFound: there is no such bucket.
+        """
+        self.bucket(bucket)
+        objects: list[tuple[str, Facts]] = []
+        prefixes: list[str] = []
+        last = ""
+        start, stop = prefix.encode(), delimiter.encode()
+        for key in self._keys(self._objects(bucket), b"", start, after.encode()):
+            at = key.find(stop, len(start)) if stop else -1
+            common = key[: at + len(stop)].decode() if at >= 0 else None
+            if common is not None and (common == after or prefixes[-1:] == [common]):
+                continue
+            if len(objects) + len(prefixes) >= limit:
+                return Listing(tuple(objects), tuple(prefixes), last if limit else None)
+            if common is not None:
+                prefixes.append(common)
+                last = common
+                continue
+            last = key.decode()
+            with contextlib.suppress(KeyNotFound):  # it was removed meanwhile
+                file, facts = self.open(bucket, last)
+                file.close()
+                objects.append((last, facts))
+        return Listing(tuple(objects), tuple(prefixes), None)
+
+    def _objects(self, bucket: str) -> str:
+        return os.path.join(self._path, check_bucket(bucket), "objects")
+
+    def _keys(self, directory: str, above: bytes, prefix: bytes, after: bytes) -> Iterator[bytes]:
+        """Keys below a directory, in order of their bytes."""
+        try:
+            names = os.listdir(directory)
+        except FileNotFoundError:
+            return
+        for piece, is_directory, name in entries(names):
+            key = above + piece
+            if is_directory:
+                beside = not key.startswith(prefix[: len(key)])
+                if not beside and key >= after[: len(key)]:
+                    yield from self._keys(os.path.join(directory, name), key, prefix, after)
+            elif key.startswith(prefix) and key > after:
+                yield key

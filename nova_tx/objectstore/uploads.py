@@ -1,0 +1,140 @@
+"""An object on its way in: to the disk as it arrives, and checked against what was announced."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import time
+import zlib
+from collections.abc import Callable
+from typing import Protocol
+
+from nova_tx.auth.s3_payload import Payload
+from nova_tx.objectstore.calls import Call
+from nova_tx.objectstore.faults import BadDigest, InvalidDigest, NotImplementedHere
+from nova_tx.objectstore.files import Facts
+from nova_tx.objectstore.request import Body
+from nova_tx.objectstore.store import Store
+from nova_tx.objectstore.threads import IPool
+
+_KEPT = frozenset(
+    ("content-type", "cache-control", "content-disposition", "content-language", "expires")
+)
+_CHECKSUM = "x-amz-checksum-"
+#: Headers that begin like a checksum and are none.
+_NO_CHECKSUM = frozenset(("mode", "algorithm", "type"))
+
+
+class _Digest(Protocol):
+    def update(self, data: bytes, /) -> None: ...
+    def digest(self) -> bytes: ...
+
+
+class _Crc32:
+    def __init__(self) -> None:
+        self._value = 0
+
+    def update(self, data: bytes, /) -> None:
+        self._value = zlib.crc32(data, self._value)
+
+    def digest(self) -> bytes:
+        return self._value.to_bytes(4, "big")
+
+
+_ALGORITHMS: dict[str, Callable[[], _Digest]] = {
+    "crc32": _Crc32,
+    "sha1": hashlib.sha1,
+    "sha256": hashlib.sha256,
+}
+
+
+def kept_headers(headers: dict[str, str]) -> dict[str, str]:
+    """The headers of an upload that come back with the object."""
+    found = {
+        name: value
+        for name, value in headers.items()
+        if name in _KEPT or name.startswith("x-amz-meta-")
+    }
+    codings = [each.strip() for each in headers.get("content-encoding", "").split(",")]
+    left = [each for each in codings if each and each.lower() != "aws-chunked"]
+    if left:
+        found["content-encoding"] = ",".join(left)
+    return found
+
+
+def _announced_md5(headers: dict[str, str]) -> bytes | None:
+    text = headers.get("content-md5")
+    if text is None:
+        return None
+    try:
+        found = base64.b64decode(text, validate=True)
+    except binascii.Error:
+        found = b""
+    if len(found) != 16:
+        raise InvalidDigest("Content-MD5 is not the base64 of an MD5")
+    return found
+
+
+def _digests(headers: dict[str, str]) -> dict[str, _Digest]:
+    """What to compute of the body, by the algorithm's name."""
+    names = [
+        *headers,
+        *(each.strip().lower() for each in headers.get("x-amz-trailer", "").split(",")),
+    ]
+    wanted = {name.removeprefix(_CHECKSUM) for name in names if name.startswith(_CHECKSUM)}
+    unknown = wanted - _NO_CHECKSUM - set(_ALGORITHMS)
+    if unknown:
+        raise NotImplementedHere(f"checksums of kind {min(unknown)} can't be verified here")
+    return {name: _ALGORITHMS[name]() for name in sorted(wanted - _NO_CHECKSUM)}
+
+
+async def receive(call: Call, body: Body, payload: Payload, store: Store, pool: IPool) -> Facts:
+    """
+    Store the body of a PUT as an object: whole, right and safe, or not at all.
+
+    @raise BadDigest, InvalidDigest: it is not what its headers announce.
+    @raise MalformedPayload, PayloadMismatch, SignatureMismatch: nor what was signed.
+    @raise BucketNotFound: the bucket is gone.
+    @raise ConnectionLost: the client went away.
+    """
+    md5 = hashlib.md5(usedforsecurity=False)
+    expected = _announced_md5(call.headers)
+    digests = _digests(call.headers)
+    size = 0
+    path, file = await pool.run(store.begin)
+
+    def write(data: bytes) -> None:
+        nonlocal size
+        decoded = payload.feed(data)
+        size += len(decoded)
+        md5.update(decoded)
+        for digest in digests.values():
+            digest.update(decoded)
+        file.write(decoded)
+
+    try:
+        await body.pour(write)
+        payload.finish()
+        if expected is not None and md5.digest() != expected:
+            raise BadDigest("the body's MD5 is not the one in Content-MD5")
+        facts = Facts(
+            size,
+            md5.hexdigest(),
+            time.time(),
+            kept_headers(call.headers),
+            _checked({**call.headers, **payload.trailers}, digests),
+        )
+        await pool.run(store.commit, path, file, call.bucket, call.key, facts)
+    except Exception:  # CancelledError is one
+        await pool.run(store.abort, path, file)
+        raise
+    return facts
+
+
+def _checked(announced: dict[str, str], digests: dict[str, _Digest]) -> dict[str, str]:
+    found = {name: base64.b64encode(digest.digest()).decode() for name, digest in digests.items()}
+    for name, value in found.items():
+        if announced.get(_CHECKSUM + name) != value:
+            raise BadDigest(f"the body's {name} is not the one in {_CHECKSUM}{name}")
+    return found

@@ -1,0 +1,141 @@
+"""S3's XML answers. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from urllib.parse import quote
+from xml.sax.saxutils import escape
+
+from nova_tx.objectstore.files import Facts
+from nova_tx.objectstore.store import Bucket, Listing
+
+CONTENT_TYPE = "application/xml; charset=UTF-8"
+_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+_CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
+
+
+def _leaf(tag: str, value: object) -> str:
+    # S3 writes control characters as references, which its clients' parsers know of
+    text = _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", escape(str(value)))
+    return f"<{tag}>{text}</{tag}>"
+
+
+def _element(tag: str, *children: str) -> str:
+    return f"<{tag}>{''.join(children)}</{tag}>"
+
+
+def _document(tag: str, *children: str, namespace: str = _NAMESPACE) -> bytes:
+    opening = f'{tag} xmlns="{namespace}"' if namespace else tag
+    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{opening}>{"".join(children)}</{tag}>'
+    return text.encode("utf-8", "replace")
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+
+def _truth(value: bool) -> str:
+    return "true" if value else "false"
+
+
+def error(code: str, message: str, resource: str, request_id: str) -> bytes:
+    """What a failed request is answered with; S3 gives it no namespace."""
+    return _document(
+        "Error",
+        _leaf("Code", code),
+        _leaf("Message", message),
+        _leaf("Resource", resource),
+        _leaf("RequestId", request_id),
+        namespace="",
+    )
+
+
+def _owner(project: str) -> str:
+    return _element("Owner", _leaf("ID", project), _leaf("DisplayName", project))
+
+
+def buckets(found: Iterable[Bucket], project: str) -> bytes:
+    """The answer to C{GET /}."""
+    entries = (
+        _element("Bucket", _leaf("Name", each.name), _leaf("CreationDate", _time(each.created)))
+        for each in found
+    )
+    return _document("ListAllMyBucketsResult", _owner(project), _element("Buckets", *entries))
+
+
+def location() -> bytes:
+    """The answer to C{?location}: the one region there is has no name."""
+    return _document("LocationConstraint")
+
+
+def acl(project: str) -> bytes:
+    """The answer to C{?acl}: all of it is the project's, and nobody else's."""
+    grantee = (
+        '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
+        f'xsi:type="CanonicalUser">{_leaf("ID", project)}{_leaf("DisplayName", project)}</Grantee>'
+    )
+    grant = _element("Grant", grantee, _leaf("Permission", "FULL_CONTROL"))
+    return _document("AccessControlPolicy", _owner(project), _element("AccessControlList", grant))
+
+
+def listing(
+    bucket: Bucket,
+    page: Listing,
+    *,
+    prefix: str,
+    marker: str,
+    delimiter: str,
+    limit: int,
+    encode: bool,
+    terse: bool,
+    token: str | None,
+    version: int,
+) -> bytes:
+    """
+    A page of a bucket's keys.
+
+    @param encode: write keys percent-encoded, as the client asked.
+    @param terse: leave out what is known of the objects.
+    @param token: version 2: the continuation token that was sent.
+    @param version: 1 or 2 of S3's ways to list.
+    """
+
+    def name(value: str) -> str:
+        return quote(value, safe="/") if encode else value
+
+    contents = (_contents(name(key), facts, bucket.owner, terse) for key, facts in page.objects)
+    common = (_element("CommonPrefixes", _leaf("Prefix", name(each))) for each in page.prefixes)
+    parts = [_leaf("Name", bucket.name), _leaf("Prefix", name(prefix))]
+    if version == 1:
+        parts.append(_leaf("Marker", name(marker)))
+        if page.last is not None and delimiter:
+            parts.append(_leaf("NextMarker", name(page.last)))
+    else:
+        parts.append(_leaf("KeyCount", len(page.objects) + len(page.prefixes)))
+        if token is not None:
+            parts.append(_leaf("ContinuationToken", token))
+        if page.last is not None:
+            parts.append(_leaf("NextContinuationToken", page.last.encode().hex()))
+    parts.append(_leaf("MaxKeys", limit))
+    if delimiter:
+        parts.append(_leaf("Delimiter", name(delimiter)))
+    if encode:
+        parts.append(_leaf("EncodingType", "url"))
+    parts.append(_leaf("IsTruncated", _truth(page.last is not None)))
+    return _document("ListBucketResult", *parts, *contents, *common)
+
+
+def _contents(key: str, facts: Facts, owner: str, terse: bool) -> str:
+    if terse:
+        return _element("Contents", _leaf("Key", key))
+    return _element(
+        "Contents",
+        _leaf("Key", key),
+        _leaf("LastModified", _time(facts.modified)),
+        _leaf("ETag", f'"{facts.etag}"'),
+        _leaf("Size", facts.size),
+        _leaf("StorageClass", "STANDARD"),
+        _owner(owner),
+    )

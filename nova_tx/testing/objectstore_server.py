@@ -1,0 +1,80 @@
+"""
+An objectstore in a process of its own, for tests: C{python -m … DIRECTORY [PORT]}.
+
+All its files are in the directory, and so is the certificate authority.  When
+it listens it writes one line, the port.  SIGTERM ends it as twistd would.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.task import react
+
+from nova_tx.auth.memory import MemoryUsers
+from nova_tx.db.engine import Database
+from nova_tx.db.schema import metadata
+from nova_tx.flags import AuthFlags, CryptoFlags, Flags, ImageFlags, NodeFlags, S3Flags, SqlFlags
+from nova_tx.model import User
+from nova_tx.objectstore.site import Objectstore
+
+#: The users there are; each has a project of its name. The first is an administrator.
+USERS = (
+    User("admin", "admin-access", "admin-secret", True),
+    User("joe", "joe-access", "joe-secret", False),
+    User("eve", "eve-access", "eve-secret", False),
+)
+
+
+async def known_users() -> MemoryUsers:
+    """L{USERS}, with their projects."""
+    users = MemoryUsers()
+    for user in USERS:
+        await users.create_user(user.id, user.access_key, user.secret_key, user.is_admin)
+        await users.create_project(user.id, user.id, None)
+    return users
+
+
+def flags_for(directory: str) -> Flags:
+    """Flags whose files are all in one directory."""
+    sections = (NodeFlags, SqlFlags, S3Flags, ImageFlags, CryptoFlags, AuthFlags)
+    return Flags.load([f"--state_path={directory}", "--my_ip=127.0.0.1"], sections)
+
+
+async def serve(reactor: Any, directory: str, port: str = "0") -> None:
+    """Run until the process is told to end."""
+    flags = flags_for(directory)
+    database = Database(flags.section(SqlFlags), reactor)
+    await database.open()
+    metadata.create_all(database.engine)
+    objectstore = Objectstore(
+        flags.section(S3Flags),
+        flags.section(ImageFlags),
+        flags.section(CryptoFlags),
+        flags.section(AuthFlags),
+        await known_users(),
+        database,
+        reactor,
+    )
+    await objectstore.open()
+    listening = reactor.listenTCP(int(port), objectstore.site, interface="127.0.0.1")
+    stop: Deferred[None] = Deferred()
+    reactor.addSystemEventTrigger("before", "shutdown", stop.callback, None)
+    sys.stdout.write(f"{listening.getHost().port}\n")
+    sys.stdout.flush()
+    await stop
+    await listening.stopListening()
+    await objectstore.close()
+    await database.close()
+
+
+def main(argv: Sequence[str]) -> None:
+    """Serve."""
+    react(lambda reactor: Deferred.fromCoroutine(serve(reactor, *argv)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
