@@ -82,7 +82,7 @@ def find(txn: Connection, access_key: str, project_id: str | None) -> Membership
     @raise UserNotFound, ProjectNotFound: no such access key, no such project.
     """
     found = _users(txn, users.c.access_key == access_key)
-    if not found:
+    if not found or found[0].access_key != access_key:  # MySQL ignores blanks at the end
         raise no_access_key(access_key)
     return _membership(txn, found[0], found[0].id if project_id is None else project_id)
 
@@ -108,7 +108,7 @@ def user(txn: Connection, user_id: str) -> User:
     @raise UserNotFound: there is none.
     """
     found = _users(txn, users.c.id == user_id)
-    if not found:
+    if not found or found[0].id != user_id:
         raise no_user(user_id)
     return found[0]
 
@@ -125,7 +125,7 @@ def project(txn: Connection, project_id: str) -> Project:
     @raise ProjectNotFound: there is none.
     """
     found = _projects(txn, projects.c.id == project_id)
-    if not found:
+    if not found or found[0].id != project_id:
         raise no_project(project_id)
     return found[0]
 

@@ -186,11 +186,14 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
             assert (await users.find("ann-access", None)).project.id == "ann"
 
         async def test_find_unknown(self) -> None:
-            """An access key that nobody has is no user, patterns included."""
+            """A key or project is found by its exact name: no pattern, no case, no blank at the end."""
             users = await self._cloud()
             for key in ("nobody", "*", "%", "joe-acces_", "JOE-ACCESS", "joe-access "):
                 text = f"No user found for access key {key}"
                 await _refused(UserNotFound, text, users.find(key, "shop"))
+            for project in ("SHOP", "shop ", "sho_", "%"):
+                text = f'Project "{project}" not found'
+                await _refused(ProjectNotFound, text, users.find("joe-access", project))
 
         async def test_create_project(self) -> None:
             """A project has its manager as a member, and its id as description if none is given."""
