@@ -5,6 +5,7 @@ A whole cloud on this machine, on loopback, in the background.
 from __future__ import annotations
 
 import contextlib
+import functools
 import io
 import os
 import shutil
@@ -107,9 +108,8 @@ class Cloud:
             self._await("the EC2 API", patience, lambda: _answers(plan.ec2_port))
             self._await("the objectstore", patience, lambda: _answers(plan.s3_port))
             for topic in _WORKERS:
-                self._await(
-                    f"nova-{topic}", patience, lambda t=topic: self._reported(plan, t, began)
-                )
+                reported = functools.partial(self._reported, plan, topic, began)
+                self._await(f"nova-{topic}", patience, reported)
         self._give_to_user()
 
     def _furnish(self, plan: Plan) -> None:
@@ -214,11 +214,10 @@ class Cloud:
 
     # Down.
 
-    def down(self, purge: bool = False) -> None:
+    def down(self) -> None:
         """
         End it, with its guests; repeating it does nothing.
 
-        @param purge: remove its directory as well.
         @raise LocalError: there never was a cloud here, or something would not go.
         """
         if self.plan is None:
@@ -227,8 +226,24 @@ class Cloud:
             raise LocalError(f"There is no cloud in {self.directory}; nothing was removed.")
         with locked(self.directory / "lock"):
             self._end()
-        if purge:
-            shutil.rmtree(self.directory)
+
+    def purge(self) -> None:
+        """
+        Remove the directory of a cloud that was ended.
+
+        @raise LocalError: parts of it run.
+        """
+        if any(state.pid for state in self._states()):
+            raise LocalError(f"The cloud in {self.directory} runs; end it first.")
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def holder(self, address: str) -> str | None:
+        """Name of the instance that has an address of this cloud; None if it is free."""
+        for line in self._manage("fixed", "list").splitlines():
+            words = [word.strip() for word in line.split("\t")]
+            if len(words) > 3 and words[1] == address:
+                return None if words[3] == "None" else words[3]
+        raise LocalError(f"nova-manage does not list the address {address}.")
 
     def _end(self) -> None:
         plan = self.plan

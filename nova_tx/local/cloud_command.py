@@ -83,7 +83,9 @@ def main(argv: Sequence[str]) -> int:
         elif chosen.action == "down":
             if cloud.plan is not None and cloud.plan.real:
                 become_root(_MODULE, words)
-            cloud.down(chosen.purge)
+            cloud.down()
+            if chosen.purge:
+                cloud.purge()
         else:
             print("\n".join(cloud.status()))
             return 0 if cloud.runs() else 1

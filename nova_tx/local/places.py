@@ -20,13 +20,21 @@ def cache_directory() -> Path:
     """What can be made again: C{$XDG_CACHE_HOME/nova_tx}, else C{.cache} in the checkout."""
     xdg = os.environ.get("XDG_CACHE_HOME")
     path = Path(xdg, "nova_tx") if xdg else checkout() / ".cache"
-    path.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.mkdir(parents=True, exist_ok=True)
+        if os.geteuid() == 0:
+            # made by sudo, it must not be in its owner's way later
+            owner = path.parent.stat()
+            os.chown(path, owner.st_uid, owner.st_gid)
     return path
 
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
     """While in here, nobody else is, on this machine."""
-    with open(path, "a") as lock:
+    lock = os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
+    finally:
+        os.close(lock)

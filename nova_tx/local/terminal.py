@@ -59,3 +59,39 @@ class Bar:
         if self._shown and self._drawn >= 0:
             self._out.write("\r\x1b[K")
             self._out.flush()
+
+
+class Dots:
+    """
+    A line for a step that takes a while: its title, dots for who looks, its seconds.
+
+    Where no person looks it is one plain line, written at the end.
+    """
+
+    def __init__(
+        self,
+        title: str,
+        out: TextIO | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._out = sys.stderr if out is None else out
+        self._clock = clock
+        self._title = title
+        self._began = self._drawn = clock()
+        self._shown = self._out.isatty()
+        if self._shown:
+            self._out.write(title)
+            self._out.flush()
+
+    def tick(self) -> None:
+        """Time passes: a dot for each second."""
+        if self._shown and self._clock() - self._drawn >= 1.0:
+            self._drawn = self._clock()
+            self._out.write(".")
+            self._out.flush()
+
+    def end(self, outcome: str = "") -> None:
+        """The step is over; C{outcome} goes in front of its seconds."""
+        seconds = f"{outcome + ', ' if outcome else ''}{self._clock() - self._began:.1f} s"
+        self._out.write(f": {seconds}\n" if self._shown else f"{self._title}: {seconds}\n")
+        self._out.flush()
