@@ -30,7 +30,6 @@ from nova_tx.errors import (
 )
 from nova_tx.flags import Flags, QuotaFlags
 from nova_tx.model import INSTANCE_TYPES, InstanceDetails, InstanceRequest, KeyPair
-from nova_tx.testing.database import memory_database
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 LONG_AGO = datetime(2000, 1, 1)
@@ -51,11 +50,6 @@ TINY = InstanceRequest(
     display_name=None,
     display_description=None,
 )
-
-
-@pytest.fixture
-def database() -> Database:
-    return memory_database()
 
 
 async def boot(

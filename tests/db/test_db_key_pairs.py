@@ -7,16 +7,15 @@ from datetime import datetime
 import pytest
 
 from nova_tx.db import key_pairs
+from nova_tx.db.engine import Database
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
 from nova_tx.model import KeyPair
-from nova_tx.testing.database import memory_database
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 
 
-async def test_key_pairs() -> None:
+async def test_key_pairs(database: Database) -> None:
     """Names are per user, whatever they look like; a deleted name is free again."""
-    database = memory_database()
     pairs = [KeyPair("joe", name, "aa:bb", "ssh-rsa AAAA") for name in ("0123", "1e3")]
     for pair in (*pairs, KeyPair("eve", "0123", "cc", "ssh-rsa BBBB")):
         await database.run(key_pairs.create, pair, NOW)

@@ -13,16 +13,10 @@ from nova_tx.db.engine import Database
 from nova_tx.db.schema import security_group_rules
 from nova_tx.errors import SecurityGroupNotFound
 from nova_tx.model import SecurityGroupRule
-from nova_tx.testing.database import memory_database
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 JOE = RequestContext("joe", "project")
 EVE = RequestContext("eve", "other")
-
-
-@pytest.fixture
-def database() -> Database:
-    return memory_database()
 
 
 async def test_default_is_made_once(database: Database) -> None:

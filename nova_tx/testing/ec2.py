@@ -1,0 +1,316 @@
+"""
+A whole EC2 door in memory, driven by real clients' requests: for tests.
+
+Everything is real but the image service and the bus: the database is given,
+users live in memory, and messages to workers are written down.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+from xml.etree.ElementTree import Element, fromstring
+
+from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]
+from botocore.config import Config  # type: ignore[import-untyped]
+from botocore.session import Session  # type: ignore[import-untyped]
+from treq.testing import StubTreq
+from twisted.internet.defer import Deferred, succeed
+from twisted.internet.task import Clock
+from twisted.web.resource import Resource
+from zope.interface import implementer
+
+from nova_tx.api.site import ec2_site, metadata_site
+from nova_tx.auth.memory import MemoryUsers
+from nova_tx.compute.client import ComputeClient
+from nova_tx.context import RequestContext
+from nova_tx.db.engine import Database
+from nova_tx.errors import ImageNotFound, InvalidInput, Unauthorized
+from nova_tx.flags import (
+    AuthFlags,
+    ComputeFlags,
+    Ec2Flags,
+    Flags,
+    ImageFlags,
+    NodeFlags,
+    QuotaFlags,
+)
+from nova_tx.image.interfaces import IImages
+from nova_tx.model import Image, User
+from nova_tx.operations import Operations
+from nova_tx.operations.images import Images
+from nova_tx.operations.instances import Instances
+from nova_tx.operations.key_pairs import KeyPairs
+from nova_tx.operations.security_groups import SecurityGroups
+from nova_tx.operations.zones import Zones
+from nova_tx.rpc.interfaces import IRPC
+from nova_tx.scheduler.client import SchedulerClient
+
+PATH = "/services/Cloud"
+URL = f"http://127.0.0.1:8773{PATH}"
+
+
+def an_image(**changes: object) -> Image:
+    """A public machine image that is ready; C{changes} are other values of its fields."""
+    image = Image(
+        id="ami-tiny",
+        location="lab/tiny.manifest.xml",
+        owner="admin",
+        is_public=True,
+        architecture="x86_64",
+        type="machine",
+        state="available",
+        state_reason=None,
+        kernel_id=None,
+        ramdisk_id=None,
+        display_name="",
+        description=None,
+        size=1024,
+    )
+    return replace(image, **changes)  # type: ignore[arg-type]
+
+
+@implementer(IImages)
+class ImageShelf:
+    """
+    Images that a test puts there.
+
+    @ivar shown: ids that were asked for one by one, in order.
+    """
+
+    names = ("shelf",)
+
+    def __init__(self) -> None:
+        self.images: dict[str, Image] = {}
+        self.shown: list[str] = []
+
+    def put(self, *images: Image) -> None:
+        """Add images, or replace them."""
+        self.images.update({image.id: image for image in images})
+
+    async def list(
+        self, context: RequestContext, image_ids: tuple[str, ...] = ()
+    ) -> tuple[Image, ...]:
+        return tuple(
+            image
+            for _, image in sorted(self.images.items())
+            if (image.is_public or image.owner == context.project)
+            and (not image_ids or image.id in image_ids)
+        )
+
+    async def show(self, context: RequestContext, image_id: str) -> Image:
+        self.shown.append(image_id)
+        found = await self.list(context, (image_id,))
+        if not found:
+            raise ImageNotFound(f"The image id '{image_id}' does not exist")
+        return found[0]
+
+    async def register(self, context: RequestContext, location: str) -> str:
+        if "/" not in location:
+            raise InvalidInput(f"'{location}' is not of the form bucket/manifest")
+        image = an_image(
+            id="ami-00000new", location=location, owner=context.project, state="pending"
+        )
+        self.put(image)
+        return image.id
+
+    async def deregister(self, context: RequestContext, image_id: str) -> None:
+        image = await self.show(context, image_id)
+        if image.owner != context.project:
+            raise Unauthorized("The image is another project's")
+        del self.images[image_id]
+
+    async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
+        raise NotImplementedError
+
+
+@implementer(IRPC)
+class Notebook:
+    """
+    A bus that goes nowhere.
+
+    @ivar casts: (topic, method, arguments) of what was sent.
+    @ivar answers: by method, what calls are answered with.
+    @ivar failure: raised instead of sending, if it is not None.
+    """
+
+    def __init__(self) -> None:
+        self.casts: list[tuple[str, str, dict[str, object]]] = []
+        self.answers: dict[str, object] = {}
+        self.failure: Exception | None = None
+
+    async def cast(
+        self, context: RequestContext, topic: str, method: str, args: Mapping[str, object]
+    ) -> None:
+        if self.failure is not None:
+            raise self.failure
+        self.casts.append((topic, method, dict(args)))
+
+    async def call(
+        self,
+        context: RequestContext,
+        topic: str,
+        method: str,
+        args: Mapping[str, object],
+        timeout: float | None = None,
+    ) -> object:
+        await self.cast(context, topic, method, args)
+        return self.answers[method]
+
+    async def open(self) -> None:
+        pass
+
+    async def close(self) -> None:
+        pass
+
+    async def serve(self, topic: str, host: str, service: object) -> Any:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Answered:
+    """What came back over HTTP."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def xml(self) -> Element:
+        """The body as a document."""
+        return fromstring(self.body)
+
+    @property
+    def code(self) -> str | None:
+        """The EC2 error code."""
+        return self.xml.findtext(".//Code")
+
+
+def inline(work: Awaitable[Any]) -> Any:
+    """The result of what has ended already, its failure raised."""
+    results: list[Any] = []
+    done: Deferred[Any] = (
+        work if isinstance(work, Deferred) else Deferred.fromCoroutine(work)  # type: ignore[arg-type]
+    )
+    _ = done.addBoth(results.append)
+    assert results, "it has not ended"
+    if hasattr(results[0], "raiseException"):
+        results[0].raiseException()
+    return results[0]
+
+
+class Door:
+    """
+    The EC2 door and the metadata service over a database.
+
+    @ivar clock: starts at the time of the machine, for the clients' sake.
+    """
+
+    def __init__(self, database: Database, *arguments: str) -> None:
+        """
+        @param arguments: flags.
+        """
+        sections = (
+            *(AuthFlags, ComputeFlags, Ec2Flags),
+            *(ImageFlags, NodeFlags, QuotaFlags),
+        )
+        flags = Flags.load(["--my_ip=127.0.0.1", *arguments], sections)
+        self.database = database
+        self.clock = Clock()
+        self.clock.advance(time.time())
+        self.bus = Notebook()
+        self.images = ImageShelf()
+        self.users = MemoryUsers()
+        ec2, node = flags.section(Ec2Flags), flags.section(NodeFlags)
+        self.operations = Operations(
+            instances=Instances(
+                database,
+                SchedulerClient(self.bus, "scheduler", "compute"),
+                ComputeClient(self.bus, "compute"),
+                self.images,
+                ec2,
+                flags.section(QuotaFlags),
+                flags.section(ComputeFlags),
+                flags.section(ImageFlags),
+                self.clock,
+            ),
+            images=Images(self.images),
+            key_pairs=KeyPairs(database, self.clock, in_thread=lambda work: succeed(work())),
+            security_groups=SecurityGroups(database, self.clock),
+            zones=Zones(database, ec2, node),
+        )
+        self.site = ec2_site(self.users, self.operations, ec2, flags.section(AuthFlags), self.clock)
+        self.metadata_site = metadata_site(self.operations, self.clock)
+
+    def add_user(self, name: str, is_admin: bool = False, roles: tuple[str, ...] = ()) -> User:
+        """A user with a project of the same name, and roles in it; the key is the name."""
+        user: User = inline(self.users.create_user(name, name, f"secret-of-{name}", is_admin))
+        inline(self.users.create_project(name, name, None))
+        for role in roles:
+            inline(self.users.add_role(name, role, None))
+            inline(self.users.add_role(name, role, name))
+        return user
+
+    def send(
+        self,
+        method: str,
+        url: str,
+        headers: Mapping[str, str] | None = None,
+        body: bytes | None = None,
+        root: Resource | None = None,
+    ) -> Answered:
+        """
+        Send a request as it is.
+
+        @param root: of another site than EC2's.
+        """
+        stub = StubTreq(self.site.resource if root is None else root)
+        asked = stub.request(  # type: ignore[attr-defined]
+            method, url, headers=dict(headers or {}), data=body
+        )
+        stub.flush()
+        response = inline(asked)
+        return Answered(
+            response.code,
+            {
+                name.decode().lower(): values[0].decode()
+                for name, values in response.headers.getAllRawHeaders()
+            },
+            inline(response.content()),
+        )
+
+    def client(self, user: User, signature: str = "v4", version: str | None = None) -> Any:
+        """botocore's EC2 client for a user, whose requests come here."""
+        session = Session()
+        session.set_credentials(user.access_key, user.secret_key)
+        client = session.create_client(
+            "ec2",
+            region_name="nova",
+            endpoint_url=URL,
+            config=Config(signature_version=signature, retries={"total_max_attempts": 1}),
+        )
+
+        def send(request: Any, **_: object) -> AWSResponse:
+            headers = {
+                name: value.decode() if isinstance(value, bytes) else value
+                for name, value in request.headers.items()
+                if name.lower() != "content-length"
+            }
+            body = request.body.encode() if isinstance(request.body, str) else request.body
+            answered = self.send(request.method, request.url, headers, body)
+            return AWSResponse(
+                request.url, answered.status, dict(answered.headers), _Raw(answered.body)
+            )
+
+        client.meta.events.register("before-send.ec2", send)
+        return client
+
+
+class _Raw:
+    def __init__(self, body: bytes) -> None:
+        self._body = body
+
+    def stream(self, *_: object, **__: object) -> list[bytes]:
+        return [self._body]
