@@ -1,0 +1,147 @@
+"""The libvirt driver: its flags, its connection, its limits."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from twisted.internet import reactor
+from twisted.internet.task import Clock
+
+from nova_tx.errors import StartupError, VirtError
+from nova_tx.flags import LibvirtFlags
+from nova_tx.states import Power
+from nova_tx.testing.runner import FakeRunner
+from nova_tx.virt.libvirt import thread
+from nova_tx.virt.libvirt.driver import LibvirtDriver
+from nova_tx.virt.libvirt.events import library, power_after
+from nova_tx.virt.libvirt.thread import LibvirtThread
+
+
+def _thread(clock: Any = reactor, uri: str = "test:///default") -> LibvirtThread:
+    return LibvirtThread(clock, uri, lambda name, power: None, lambda: None)
+
+
+def test_unknown_type() -> None:
+    """A libvirt_type that is not ours is refused with those that are."""
+    with pytest.raises(StartupError, match="--libvirt_type is kvm or qemu, not 'xen'"):
+        LibvirtDriver(reactor, FakeRunner(), LibvirtFlags(libvirt_type="xen"))
+
+
+@pytest.mark.parametrize(
+    ("flags", "uri"),
+    [
+        (LibvirtFlags(libvirt_type="kvm"), "qemu:///system"),
+        (LibvirtFlags(libvirt_type="qemu"), "qemu:///system"),
+        (LibvirtFlags(libvirt_type="qemu", libvirt_uri="qemu:///x"), "qemu:///x"),
+    ],
+)
+def test_uri(flags: LibvirtFlags, uri: str) -> None:
+    """Flag libvirt_uri goes before what the type says."""
+    assert LibvirtDriver(reactor, FakeRunner(), flags)._thread._uri == uri
+
+
+async def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without libvirt-python the daemon says how to get it."""
+    monkeypatch.setitem(sys.modules, "libvirt", None)
+    monkeypatch.setattr(thread, "library", library.__wrapped__)
+    with pytest.raises(StartupError, match="needs libvirt-python: pip install"):
+        await _thread().open()
+
+
+async def test_unreachable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A libvirt that is not there is a VirtError after the attempts, and says where."""
+    monkeypatch.setattr(thread, "ATTEMPTS", 1)
+    uri = f"qemu+unix:///system?socket={tmp_path}/none"
+    with pytest.raises(VirtError, match="libvirt at qemu") as caught:
+        await _thread(uri=uri).open()
+    assert caught.value.__cause__ is not None
+
+
+async def test_work_on_connection() -> None:
+    """Work gets the connection, and its result comes back."""
+    found = _thread()
+    await found.open()
+    assert await found.run(lambda conn: conn.getURI()) == "test:///default"
+    assert await found.run(lambda conn, a, b: a + b, 1, b=2) == 3
+    await found.close()
+    await found.close()
+
+
+async def test_reopened() -> None:
+    """A connection that died is opened again by the next work, and its return is told."""
+    told: list[str] = []
+    found = LibvirtThread(reactor, "test:///default", lambda *a: None, lambda: told.append("back"))
+    await found.open()
+
+    class Dead:
+        def isAlive(self) -> bool:
+            return False
+
+        def unregisterCloseCallback(self) -> None: ...
+        def domainEventDeregisterAny(self, number: int) -> None: ...
+        def close(self) -> None: ...
+
+    held = await found.run(lambda conn: conn)
+    found._conn = Dead()
+    assert await found.run(lambda conn: conn.isAlive()) == 1
+    while not told:
+        await found.run(lambda conn: None)
+    assert held.isAlive() == 1
+    await found.close()
+
+
+async def test_refused() -> None:
+    """What libvirt refuses is a VirtError, and its connection stays."""
+    found = _thread()
+    await found.open()
+    with pytest.raises(VirtError, match="Domain not found"):
+        await found.run(lambda conn: conn.lookupByName("nobody"))
+    await found.close()
+
+
+@pytest.mark.parametrize(
+    ("event", "detail", "power"),
+    [
+        ("STARTED", 0, Power.RUNNING),
+        ("RESUMED", 0, Power.RUNNING),
+        ("SUSPENDED", 0, Power.PAUSED),
+        ("SHUTDOWN", 0, Power.SHUTDOWN),
+        ("STOPPED", 0, Power.SHUTOFF),
+        ("STOPPED", 2, Power.CRASHED),
+        ("CRASHED", 0, Power.CRASHED),
+        ("PMSUSPENDED", 0, Power.SUSPENDED),
+        ("DEFINED", 0, None),
+    ],
+)
+def test_events(event: str, detail: int, power: Power | None) -> None:
+    """Each lifecycle event means a power state, or none."""
+    libvirt = library()
+    number = getattr(libvirt, f"VIR_DOMAIN_EVENT_{event}")
+    assert power_after(libvirt, number, detail) == power
+
+
+async def test_end_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A guest that would not end is an error after the limit, without asking again and again."""
+    from twisted.internet.defer import Deferred
+
+    clock = Clock()
+    driver = LibvirtDriver(clock, FakeRunner(), LibvirtFlags(libvirt_type="qemu"))
+    asked = []
+
+    async def answer(fn: Any, *args: Any) -> Any:
+        asked.append(fn.__name__)
+        return Power.RUNNING
+
+    monkeypatch.setattr(driver._thread, "run", answer)
+    ending = Deferred.fromCoroutine(driver.destroy("instance-1", "/nowhere"))
+    clock.advance(59)
+    assert not ending.called and asked == ["_destroy", "_power"]
+    driver._seen("another", Power.RUNNING)
+    assert asked == ["_destroy", "_power", "_power"]
+    clock.advance(2)
+    with pytest.raises(VirtError, match="instance-1 did not change in 60 s"):
+        await ending
+    assert clock.getDelayedCalls() == [] and driver._waiting == []
