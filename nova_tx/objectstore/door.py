@@ -15,6 +15,7 @@ from nova_tx.auth.s3_payload import Payload
 from nova_tx.context import RequestContext
 from nova_tx.errors import (
     AuthFailure,
+    Duplicate,
     ImageNotFound,
     ImageUnavailable,
     InvalidInput,
@@ -44,6 +45,7 @@ _S3_WORDS: tuple[tuple[type[NovaError], str, int], ...] = (
     (RequestExpired, "RequestTimeTooSkewed", 403),
     (ImageNotFound, ImageNotFound.code, 404),
     (ImageUnavailable, ImageUnavailable.code, 409),
+    (Duplicate, "ImageAlreadyExists", 409),
     (PayloadMismatch, PayloadMismatch.code, 400),
     (MalformedPayload, MalformedPayload.code, 400),
     (InvalidInput, "InvalidArgument", 400),

@@ -13,7 +13,7 @@ from nova_tx.model import Image
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed
 from nova_tx.objectstore.objects import Answer, Objects, swallow
-from nova_tx.objectstore.registrations import Registrations
+from nova_tx.objectstore.registrations import Registrations, parse_location
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.threads import IPool
 
@@ -79,7 +79,7 @@ class Images:
 
     async def _register(self, call: Call, caller: Caller) -> Answer:
         location = _needed(call, "image_location")
-        await self._objects.usable(caller, location.partition("/")[0])
+        await self._objects.usable(caller, parse_location(location)[0])
         image = await self._registrations.register(
             caller.context, _needed(call, "image_id"), location
         )

@@ -49,6 +49,18 @@ class Stopped(Exception):
     """The daemon ends; the registration will begin again."""
 
 
+def parse_location(location: str) -> tuple[str, str]:
+    """
+    The bucket and the key of a manifest C{bucket/key}.
+
+    @raise InvalidInput: it is not of that form.
+    """
+    bucket, _, key = location.partition("/")
+    if not (bucket and key):
+        raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
+    return bucket, key
+
+
 class Registrations:
     """The images' files, and the work that makes them."""
 
@@ -111,9 +123,7 @@ class Registrations:
         @raise Duplicate: the id is taken.
         """
         check_image_id(image_id)
-        bucket, slash, key = location.partition("/")
-        if not (bucket and slash and key):
-            raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
+        bucket, key = parse_location(location)
         text = await self._pool.run(self._read_manifest, bucket, key)
         try:
             manifest: Manifest | None = await self._pool.run(manifests.parse, text)
@@ -190,7 +200,7 @@ class Registrations:
         await self._pool.run(shutil.rmtree, self._scratch(image_id), True)
 
     async def _make(self, image: Image, user_id: str) -> None:
-        bucket, _, key = image.location.partition("/")
+        bucket, key = parse_location(image.location)
         text = await self._pool.run(self._read_manifest, bucket, key)
         manifest = await self._pool.run(manifests.parse, text)
         files = await self._database.read(certificates.files, user_id, image.owner)

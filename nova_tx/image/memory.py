@@ -1,0 +1,104 @@
+"""Images that live as long as the process: for tests."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from zope.interface import implementer
+
+from nova_tx.context import RequestContext
+from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, Unauthorized
+from nova_tx.ids import new_image_id
+from nova_tx.image.interfaces import IImages
+from nova_tx.model import Image
+
+
+def machine_image(image_id: str, owner: str, *, is_public: bool = False, state: str) -> Image:
+    """An image to boot from, without kernel and ramdisk."""
+    return Image(
+        id=image_id,
+        location=f"bucket/{image_id}.manifest.xml",
+        owner=owner,
+        is_public=is_public,
+        architecture="x86_64",
+        type="machine",
+        state=state,
+        state_reason=None,
+        kernel_id=None,
+        ramdisk_id=None,
+        display_name="",
+        description=None,
+        size=None,
+    )
+
+
+@implementer(IImages)
+class MemoryImages:
+    """
+    A dictionary of images and their contents.
+
+    @ivar bundles: contents by C{bucket/manifest}, with the project that may
+        register them; an image is available at once.
+    """
+
+    names = ("memory",)
+
+    def __init__(self) -> None:
+        self._images: dict[str, tuple[Image, bytes]] = {}
+        self.bundles: dict[str, tuple[str, bytes]] = {}
+
+    def add(self, image: Image, content: bytes = b"") -> None:
+        """Put an image there, or another in its place."""
+        self._images[image.id] = (replace(image, size=len(content)), content)
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
+
+    async def list(
+        self, context: RequestContext, image_ids: tuple[str, ...] = ()
+    ) -> tuple[Image, ...]:
+        return tuple(
+            image
+            for image_id, (image, _) in sorted(self._images.items())
+            if (not image_ids or image_id in image_ids) and _may_see(context, image)
+        )
+
+    async def show(self, context: RequestContext, image_id: str) -> Image:
+        return self._find(context, image_id)[0]
+
+    async def register(self, context: RequestContext, location: str) -> str:
+        bucket, _, key = location.partition("/")
+        if not (bucket and key):
+            raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
+        owner, content = self.bundles.get(location, (None, b""))
+        if owner is None or not (context.is_admin or owner == context.project):
+            raise ImageNotFound(f"there is no manifest {location}")
+        image = machine_image(new_image_id(), str(context.project), state="available")
+        self.add(replace(image, location=location), content)
+        return image.id
+
+    async def deregister(self, context: RequestContext, image_id: str) -> None:
+        image, _ = self._find(context, image_id)
+        if not context.is_admin and image.owner != context.project:
+            raise Unauthorized(f"image {image_id} belongs to another project")
+        del self._images[image_id]
+
+    async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
+        image, content = self._find(context, image_id)
+        if image.state != "available":
+            raise ImageUnavailable(f"image {image_id} is {image.state}")
+        with open(path, "wb") as file:
+            return file.write(content)
+
+    def _find(self, context: RequestContext, image_id: str) -> tuple[Image, bytes]:
+        found = self._images.get(image_id)
+        if found is None or not _may_see(context, found[0]):
+            raise ImageNotFound(f"The image id '{image_id}' does not exist")
+        return found
+
+
+def _may_see(context: RequestContext, image: Image) -> bool:
+    return context.is_admin or image.is_public or image.owner == context.project

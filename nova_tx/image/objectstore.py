@@ -1,0 +1,201 @@
+"""Images in the objectstore, over HTTP, in the name of the user who asks. [spec/04 section 3]"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+from urllib.parse import quote
+from xml.sax.saxutils import unescape
+
+from treq.client import HTTPClient
+from twisted.internet.defer import TimeoutError
+from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.web.client import (
+    Agent,
+    HTTPConnectionPool,
+    RequestTransmissionFailed,
+    ResponseFailed,
+)
+from twisted.web.http_headers import Headers
+from zope.interface import implementer
+
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.s3_signatures import sign
+from nova_tx.context import RequestContext
+from nova_tx.errors import (
+    Duplicate,
+    ImageError,
+    ImageNotFound,
+    ImageUnavailable,
+    InvalidInput,
+    NovaError,
+    Unauthorized,
+    Unavailable,
+)
+from nova_tx.flags import S3Flags
+from nova_tx.ids import new_image_id
+from nova_tx.image.interfaces import IImages
+from nova_tx.image.receiver import receive
+from nova_tx.image.wire import from_wire
+from nova_tx.model import Image
+
+#: Seconds until an answer begins, and until the next piece of it.
+PATIENCE = 60.0
+#: Bytes of the longest answer that is read into memory.
+_LONGEST = 2**26
+_TRIES = 3
+
+#: The objectstore's words for what can go wrong.
+_WORDS: dict[str, type[NovaError]] = {
+    ImageNotFound.code: ImageNotFound,
+    ImageUnavailable.code: ImageUnavailable,
+    "ImageAlreadyExists": Duplicate,
+    "AccessDenied": Unauthorized,
+    "NoSuchBucket": ImageNotFound,
+    "InvalidArgument": InvalidInput,
+    "InvalidBucketName": InvalidInput,
+    "MissingParameter": InvalidInput,
+}
+_NO_ANSWER = (
+    ConnectError,
+    ConnectTimeout,
+    ConnectionClosed,
+    TimeoutError,
+    RequestTransmissionFailed,
+    ResponseFailed,
+)
+
+
+@implementer(IImages)
+class ObjectstoreImages:
+    """Speaks with nova-objectstore over connections that stay open."""
+
+    names = ("nova.image.s3.S3ImageService", "s3")
+
+    def __init__(self, s3: S3Flags, users: IUsers, reactor: Any) -> None:
+        """
+        @param users: where the secrets are that requests are signed with.
+        """
+        self._host = f"{s3.s3_host}:{s3.s3_port}"
+        self._users = users
+        self._reactor = reactor
+        self._pool = HTTPConnectionPool(reactor, persistent=True)
+        self._client = HTTPClient(Agent(reactor, connectTimeout=10.0, pool=self._pool))
+
+    async def open(self) -> None:
+        """Connections are made when they are needed."""
+
+    async def close(self) -> None:
+        """Close the connections that wait for use."""
+        await self._pool.closeCachedConnections()
+
+    async def list(
+        self, context: RequestContext, image_ids: tuple[str, ...] = ()
+    ) -> tuple[Image, ...]:
+        text = await self._read(context, "GET", [("image_id", each) for each in image_ids])
+        try:
+            return tuple(from_wire(each) for each in json.loads(text))
+        except (ValueError, TypeError, AttributeError) as error:
+            raise Unavailable("the image service does not speak as it should") from error
+
+    async def show(self, context: RequestContext, image_id: str) -> Image:
+        found = await self.list(context, (image_id,))
+        if not found:
+            raise ImageNotFound(f"The image id '{image_id}' does not exist")
+        return found[0]
+
+    async def register(self, context: RequestContext, location: str) -> str:
+        for _ in range(_TRIES):
+            image_id = new_image_id()
+            query = [("image_id", image_id), ("image_location", location)]
+            try:
+                await self._read(context, "PUT", query)
+                return image_id
+            except Duplicate:
+                continue
+            except Unauthorized:
+                # whose the bucket is, is nobody else's business
+                raise ImageNotFound(f"there is no manifest {location}") from None
+        raise Unavailable("no free image id was found")
+
+    async def deregister(self, context: RequestContext, image_id: str) -> None:
+        await self._read(context, "DELETE", [("image_id", image_id)])
+
+    async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
+        response = await self._request(context, "GET", f"/{quote(image_id, safe='')}/image", ())
+        expected = response.length
+        with open(path, "wb", buffering=2**18) as file:
+            size = await receive(response, file.write, self._reactor, PATIENCE)
+        if size != expected:
+            raise ImageError(f"{size} bytes of image {image_id} came, not {expected}")
+        return size
+
+    async def _read(
+        self, context: RequestContext, method: str, query: Sequence[tuple[str, str]]
+    ) -> bytes:
+        return await self._collect(await self._request(context, method, "", query))
+
+    async def _collect(self, response: Any) -> bytes:
+        pieces: list[bytes] = []
+        left = _LONGEST
+
+        def keep(data: bytes) -> None:
+            nonlocal left
+            left -= len(data)
+            if left < 0:
+                raise Unavailable("the image service's answer is too long")
+            pieces.append(data)
+
+        try:
+            await receive(response, keep, self._reactor, PATIENCE)
+        except ImageError as error:
+            raise Unavailable(f"the image service does not answer: {error}") from None
+        return b"".join(pieces)
+
+    async def _request(
+        self, context: RequestContext, method: str, below: str, query: Sequence[tuple[str, str]]
+    ) -> Any:
+        """
+        The response, whose body is still to be read.
+
+        @raise NovaError: the objectstore refused, or does not answer.
+        """
+        if context.user is None or context.project is None:
+            raise Unauthorized("images are asked for in a user's name")
+        membership = await self._users.member(context.user, context.project)
+        path = f"/_images{below}"
+        headers = sign(
+            method,
+            self._host,
+            path,
+            query,
+            f"{membership.user.access_key}:{membership.project.id}",
+            membership.user.secret_key,
+            datetime.fromtimestamp(self._reactor.seconds(), UTC),
+        )
+        sent = Headers({name: [value] for name, value in headers.items()})
+        words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
+        url = f"http://{self._host}{path}" + (f"?{words}" if words else "")
+        try:
+            response = await self._client.request(
+                method, url, headers=sent, unbuffered=True, allow_redirects=False
+            ).addTimeout(PATIENCE, self._reactor)
+        except _NO_ANSWER as error:
+            raise Unavailable("the image service does not answer") from error
+        if response.code >= 400:
+            raise _error(response.code, await self._collect(response))
+        return response
+
+
+def _error(status: int, body: bytes) -> NovaError:
+    """What the objectstore's XML says went wrong."""
+    words = {}
+    for tag in ("Code", "Message"):
+        found = re.search(rf"<{tag}>([^<]*)</{tag}>".encode(), body)
+        words[tag] = unescape(found[1].decode("utf-8", "replace")) if found else ""
+    kind = _WORDS.get(words["Code"], Unavailable if status >= 500 else ImageError)
+    return kind(words["Message"] or f"the image service answered {status}")

@@ -1,0 +1,172 @@
+"""What every implementation of IImages promises."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any, Protocol
+
+import pytest
+from zope.interface.verify import verifyObject
+
+from nova_tx.context import RequestContext
+from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, Unauthorized
+from nova_tx.image.interfaces import IImages
+
+JOE = RequestContext("joe", "joe")
+EVE = RequestContext("eve", "eve")
+ADMIN = RequestContext("admin", "admin", is_admin=True)
+CONTENT = b"a small disk" * 1000
+LOCATION = "bucket/disk.manifest.xml"
+
+
+class ImageWorld(Protocol):
+    """
+    An implementation, and what a test must be able to do beside it.
+
+    joe, eve and admin are users with a project each; joe's project has the
+    bundle of L{CONTENT} at L{LOCATION}.
+    """
+
+    images: Any
+
+    async def settled(self, image_id: str) -> None:
+        """Wait until the image is available or failed."""
+
+    async def set_public(self, image_id: str) -> None:
+        """Let every project see an image."""
+
+    async def set_pending(self, image_id: str) -> None:
+        """Put an image back to its first state."""
+
+
+World = Callable[[], AbstractAsyncContextManager[ImageWorld]]
+
+
+def make_image_tests(factory: World) -> type:
+    """
+    The suite as a class to inherit from.
+
+    @param factory: a context in which the implementation works.
+    """
+
+    class ImageTests:
+        async def test_interface(self) -> None:
+            """It has the methods of IImages, with their parameters."""
+            async with factory() as world:
+                assert verifyObject(IImages, world.images)
+
+        async def test_register(self) -> None:
+            """A registered bundle becomes an available image of the caller's project."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                image = await world.images.show(JOE, image_id)
+                assert image.id == image_id
+                assert image.location == LOCATION
+                assert (image.owner, image.is_public) == ("joe", False)
+                assert (image.state, image.state_reason) == ("available", None)
+                assert (image.type, image.architecture) == ("machine", "x86_64")
+                assert image.size == len(CONTENT)
+                assert await world.images.list(JOE) == (image,)
+
+        async def test_fetch(self, tmp_path: Path) -> None:
+            """The file of an image is written to the path, over what was there."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                target = tmp_path / "image"
+                target.write_bytes(b"x" * 100_000)
+                assert await world.images.fetch(JOE, image_id, str(target)) == len(CONTENT)
+                assert target.read_bytes() == CONTENT
+
+        async def test_fetch_unfinished(self, tmp_path: Path) -> None:
+            """An image that is not available has no file to fetch."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                await world.set_pending(image_id)
+                with pytest.raises(ImageUnavailable):
+                    await world.images.fetch(JOE, image_id, str(tmp_path / "image"))
+
+        async def test_strangers(self, tmp_path: Path) -> None:
+            """To another project a private image does not exist; an administrator sees it."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                assert await world.images.list(EVE) == ()
+                assert await world.images.list(EVE, (image_id,)) == ()
+                with pytest.raises(ImageNotFound):
+                    await world.images.show(EVE, image_id)
+                with pytest.raises(ImageNotFound):
+                    await world.images.fetch(EVE, image_id, str(tmp_path / "image"))
+                with pytest.raises(ImageNotFound):
+                    await world.images.deregister(EVE, image_id)
+                assert (await world.images.show(ADMIN, image_id)).id == image_id
+
+        async def test_public(self, tmp_path: Path) -> None:
+            """A public image is everybody's to see and to fetch, and its owner's to remove."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                await world.set_public(image_id)
+                assert [each.id for each in await world.images.list(EVE)] == [image_id]
+                target = str(tmp_path / "image")
+                assert await world.images.fetch(EVE, image_id, target) == len(CONTENT)
+                with pytest.raises(Unauthorized):
+                    await world.images.deregister(EVE, image_id)
+
+        async def test_some(self) -> None:
+            """A list of some ids has these only, in order of their ids, without the unknown."""
+            async with factory() as world:
+                ids = sorted([await world.images.register(JOE, LOCATION) for _ in range(3)])
+                for image_id in ids:
+                    await world.settled(image_id)
+                wanted = (ids[2], "ami-unknown", ids[0])
+                found = await world.images.list(JOE, wanted)
+                assert [each.id for each in found] == [ids[0], ids[2]]
+
+        async def test_deregister(self, tmp_path: Path) -> None:
+            """An image that was deregistered is gone."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                await world.images.deregister(JOE, image_id)
+                assert await world.images.list(JOE) == ()
+                with pytest.raises(ImageNotFound):
+                    await world.images.fetch(JOE, image_id, str(tmp_path / "image"))
+                with pytest.raises(ImageNotFound):
+                    await world.images.deregister(JOE, image_id)
+
+        async def test_unknown(self, tmp_path: Path) -> None:
+            """An id that nothing has is not found, even one that looks like a path."""
+            async with factory() as world:
+                for image_id in ("ami-unknown", "../../etc/passwd", "ami-ü?a=b&c"):
+                    with pytest.raises(ImageNotFound):
+                        await world.images.show(JOE, image_id)
+                    with pytest.raises(ImageNotFound):
+                        await world.images.fetch(JOE, image_id, str(tmp_path / "image"))
+
+        @pytest.mark.parametrize("location", ["", "bucket", "bucket/", "/key"])
+        async def test_malformed_location(self, location: str) -> None:
+            """A location is a bucket and a key."""
+            async with factory() as world:
+                with pytest.raises(InvalidInput):
+                    await world.images.register(JOE, location)
+
+        @pytest.mark.parametrize("location", ["bucket/other", "other/disk.manifest.xml"])
+        async def test_no_manifest(self, location: str) -> None:
+            """A manifest that is not there can't be registered."""
+            async with factory() as world:
+                with pytest.raises(ImageNotFound):
+                    await world.images.register(JOE, location)
+                assert await world.images.list(JOE) == ()
+
+        async def test_foreign_manifest(self) -> None:
+            """To another project, a manifest that it may not read is not there."""
+            async with factory() as world:
+                with pytest.raises(ImageNotFound):
+                    await world.images.register(EVE, LOCATION)
+
+    return ImageTests
