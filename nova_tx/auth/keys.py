@@ -12,9 +12,9 @@ import uuid
 
 from nova_tx.errors import InvalidInput
 
-_NAME = re.compile(r"[A-Za-z0-9._@+-]{1,255}\Z")
+_NAME = re.compile(r"[A-Za-z0-9._@+][A-Za-z0-9._@+-]{0,254}\Z")
 _SECRET = re.compile(r"[!-~]{1,255}\Z")
-_LETTERS = "1 to 255 letters, digits and . _ @ + -"
+_LETTERS = "1 to 255 letters, digits and . _ @ + - (not first)"
 
 
 def new_key() -> str:

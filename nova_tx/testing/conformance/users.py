@@ -66,7 +66,7 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
             assert {len(key) for key in keys} == {36}
 
         @pytest.mark.parametrize(
-            "name", ["", "a b", "a:b", "a/b", "a,b", "..", "é", "a\n", "x" * 256]
+            "name", ["", "-a", "a b", "a:b", "a/b", "a,b", "..", "é", "a\n", "x" * 256]
         )
         async def test_bad_names(self, name: str) -> None:
             """A name that requests or files can't carry is refused."""
@@ -186,7 +186,7 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
             assert (await users.find("ann-access", None)).project.id == "ann"
 
         async def test_find_unknown(self) -> None:
-            """A key or project is found by its exact name: no pattern, no case, no blank at the end."""
+            """A key or project is found by its exact name: no pattern, case or blank at the end."""
             users = await self._cloud()
             for key in ("nobody", "*", "%", "joe-acces_", "JOE-ACCESS", "joe-access "):
                 text = f"No user found for access key {key}"

@@ -1,0 +1,88 @@
+"""Which commands there are, and how words become arguments."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_tx.errors import InvalidInput
+from nova_tx.manage import catalogue
+from nova_tx.manage.catalogue import Category, NoChoice, WrongCount
+from nova_tx.manage.parts import Parts
+
+
+async def list_(parts: Parts, name: str, size: int, count: int | None = None) -> None:
+    """
+    Print
+    things.
+    """
+
+
+THINGS = Category("thing", {"list": list_}, False)
+
+
+def test_names() -> None:
+    """These categories and actions exist, categories in the order of Nova's listing."""
+    found = {name: list(each.actions) for name, each in catalogue.categories().items()}
+    assert list(found.items()) == [
+        ("user", ["admin", "create", "delete", "exports", "list", "modify"]),
+        (
+            "project",
+            ["add", "create", "delete", "environment", "list", "remove", "zipfile"],
+        ),
+        ("role", ["add", "has", "remove"]),
+        ("fixed", ["list"]),
+        ("network", ["create", "list"]),
+        ("vm", ["list"]),
+        ("service", ["list"]),
+        ("db", ["sync", "version"]),
+    ]
+
+
+def test_every_action_is_explained() -> None:
+    """Each action has a help text."""
+    for category in catalogue.categories().values():
+        for action in category.actions.values():
+            first = catalogue.usage(category, action).splitlines()[0]
+            assert first.endswith("."), first
+
+
+@pytest.mark.parametrize("typed", ["user", "US", "u"])
+def test_choose(typed: str) -> None:
+    """Any beginning of a name is enough, in any case."""
+    assert catalogue.choose(typed, {"user": 1, "project": 2}) == 1
+
+
+def test_no_choice() -> None:
+    """What begins nothing, or several, is no choice; a whole name is not preferred."""
+    with pytest.raises(NoChoice) as caught:
+        catalogue.choose("x", {"user": 1, "vm": 2})
+    assert caught.value == NoChoice("x", ("user", "vm"), [])
+    with pytest.raises(NoChoice) as caught:
+        catalogue.choose("image", {"image": 1, "vm": 2, "image_store": 3})
+    assert caught.value.matching == ["image", "image_store"]
+
+
+def test_usage() -> None:
+    """The help is the docstring, the usage the signature."""
+    assert catalogue.usage(THINGS, list_) == (
+        "thing list: Print things.\n  thing list NAME SIZE [COUNT]"
+    )
+
+
+def test_arguments() -> None:
+    """Words become parameters by place, integers where the signature says so."""
+    assert catalogue.arguments(list_, ["7", "8"]) == {"name": "7", "size": 8}
+    assert catalogue.arguments(list_, ["a", "8", "-9"]) == {"name": "a", "size": 8, "count": -9}
+
+
+@pytest.mark.parametrize("words", [[], ["a"], ["a", "1", "2", "3"]])
+def test_wrong_count(words: list[str]) -> None:
+    """Too few or too many words are found before the action runs."""
+    with pytest.raises(WrongCount):
+        catalogue.arguments(list_, words)
+
+
+def test_no_integer() -> None:
+    """A word that is no integer is named with its parameter."""
+    with pytest.raises(InvalidInput, match=r"\ACOUNT must be an integer, not 'many'\Z"):
+        catalogue.arguments(list_, ["a", "1", "many"])
