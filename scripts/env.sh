@@ -12,7 +12,8 @@ case $(dpkg --print-architecture 2>/dev/null) in
 arm64) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-arm" ;;
 *) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-x86" ;;
 esac
-TEST_PACKAGES="$CLOUD_PACKAGES rabbitmq-server postgresql mariadb-server openssl curl"
+TEST_PACKAGES="$CLOUD_PACKAGES rabbitmq-server postgresql mariadb-server openssl curl
+    unzip zsh"
 
 tell() {
     echo "$*" >&2
