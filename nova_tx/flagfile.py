@@ -98,12 +98,14 @@ class Reader:
         self.positional: list[str] = []
         self.warnings: list[str] = []
 
-    def read(self, argv: Sequence[str]) -> None:
+    def read(self, argv: Sequence[str], **defaults: object) -> None:
         """
         Read a command line; call it once.
 
+        @param defaults: values of flags that nothing is said of.
         @raise StartupError: it can't be understood.
         """
+        self._given.update(defaults)
         self._read(list(argv), None, ())
         self._values = {name: self._resolve(name, ()) for name in self._ours}
 

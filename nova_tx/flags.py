@@ -256,7 +256,7 @@ class Flags(Reader):
     """The flags of this house, as a command line and the flag files it names set them."""
 
     @classmethod
-    def load(cls, argv: Sequence[str], wanted: Sequence[type[Any]]) -> Flags:
+    def load(cls, argv: Sequence[str], wanted: Sequence[type[Any]], **defaults: object) -> Flags:
         """
         Read a command line.
 
@@ -265,9 +265,10 @@ class Flags(Reader):
 
         @param argv: without the program's name.
         @param wanted: the sections to read, of this module or a driver's own.
+        @param defaults: values that this program has where nothing is said.
         @raise StartupError: a flag is unknown (on the command line), or has a
             value of the wrong type, or C{$name} in a value names no flag.
         """
         flags = cls(wanted, sections())
-        flags.read(argv)
+        flags.read(argv, **defaults)
         return flags

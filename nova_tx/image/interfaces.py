@@ -17,6 +17,12 @@ class IImages(Interface):
 
     names = Attribute("What flag image_service calls it, Bexar's dotted name first.")
 
+    def open() -> Awaitable[None]:
+        """Make ready; nothing is asked of the image service yet."""
+
+    def close() -> Awaitable[None]:
+        """Let go of what is held."""
+
     def list(
         context: RequestContext, image_ids: tuple[str, ...] = ()
     ) -> Awaitable[tuple[Image, ...]]:

@@ -56,4 +56,6 @@ def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daem
         # twistd would show a traceback
         print(f"{options.program}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    return Daemon(reactor, opened, flags.section(LogFlags), options.logfile)
+    return Daemon(
+        reactor, opened, flags.section(LogFlags), options.logfile, warnings=flags.warnings
+    )

@@ -48,8 +48,10 @@ class Daemon(MultiService):
         flags: LogFlags,
         logfile: str | None = None,
         fail: Callable[[Any, str], None] | None = None,
+        warnings: Sequence[str] = (),
     ) -> None:
         """
+        @param warnings: what is to be said once, at the start.
         @param logfile: where twistd was told to log; None is standard output.
         @param fail: called with the reactor and a sentence instead of ending the process.
         """
@@ -59,6 +61,7 @@ class Daemon(MultiService):
         self._flags = flags
         self._logfile = logfile
         self._fail = fail or _end
+        self._warnings = warnings
         self._opened: list[Part] = []
         self._opening: Deferred[None] | None = None
 
@@ -74,6 +77,8 @@ class Daemon(MultiService):
         self._opening = Deferred.fromCoroutine(self._open())
 
     async def _open(self) -> None:
+        for warning in self._warnings:
+            _log.warn("{warning}", warning=warning)
         for part in self._parts:
             try:
                 self._opened.append(part)

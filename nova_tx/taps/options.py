@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from twisted.python import usage
@@ -18,9 +18,15 @@ _HELP = ("--help", "-help", "-?", "--helpshort", "-h")
 
 
 class DaemonOptions(usage.Options):
-    """Reads the flags of one daemon; C{wanted} are its sections."""
+    """
+    Reads the flags of one daemon.
+
+    @cvar wanted: the sections that it reads.
+    @cvar presets: values that its flags have where nothing is said of them.
+    """
 
     wanted: Sequence[type[Any]] = ()
+    presets: Mapping[str, object] = {}
     program = "nova"
     flags: Flags
 
@@ -35,7 +41,7 @@ class DaemonOptions(usage.Options):
             if found:
                 words.insert(0, f"--flagfile={found}")
         try:
-            self.flags = Flags.load(words, wanted)
+            self.flags = Flags.load(words, wanted, **self.presets)
         except StartupError as error:
             print(f"{self.program}: {error}", file=sys.stderr)
             raise SystemExit(1) from None

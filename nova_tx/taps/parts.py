@@ -11,7 +11,7 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import cached_property
 from types import ModuleType
 from typing import Any, TypeVar
@@ -42,6 +42,12 @@ from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.fabric.linux import LinuxFabric
 from nova_tx.network.fabric.memory import MemoryFabric
 from nova_tx.network.managers.interfaces import INetworkManager
+from nova_tx.operations import Operations
+from nova_tx.operations.images import Images
+from nova_tx.operations.instances import Instances
+from nova_tx.operations.key_pairs import KeyPairs
+from nova_tx.operations.security_groups import SecurityGroups
+from nova_tx.operations.zones import Zones
 from nova_tx.process import IRunner, Runner
 from nova_tx.registry import by_name, choose, definitions, is_class
 from nova_tx.rpc.amqp import AmqpRPC
@@ -93,10 +99,10 @@ class Parts:
     def _supply(self, wanted: object, name: str, kind: Any) -> object:
         if name in ("reactor", "clock"):
             return self.reactor
-        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
-            return self.flags.section(kind)
         if kind in _SUPPLIES:
             return getattr(self, _SUPPLIES[kind])
+        if dataclasses.is_dataclass(kind) and isinstance(kind, type):
+            return self.flags.section(kind)
         raise TypeError(f"{wanted}: there is nothing to give for {name}: {kind}")
 
     def serving(self, worker: Worker, topic: str, binary: str) -> Serving:
@@ -179,6 +185,18 @@ class Parts:
         return self.make(MemoryFabric if fake else LinuxFabric)
 
     @cached_property
+    def operations(self) -> Operations:
+        """What users may do."""
+        return self.make(
+            Operations,
+            instances=self.make(Instances),
+            images=self.make(Images),
+            key_pairs=self.make(KeyPairs),
+            security_groups=self.make(SecurityGroups),
+            zones=self.make(Zones),
+        )
+
+    @cached_property
     def compute(self) -> ComputeClient:
         """Messages to compute workers."""
         return ComputeClient(self.rpc, self.flags.section(BusFlags).compute_topic)
@@ -211,7 +229,5 @@ _SUPPLIES: dict[Any, str] = {
     ComputeClient: "compute",
     NetworkClient: "network",
     SchedulerClient: "scheduler",
+    Operations: "operations",
 }
-
-#: What every daemon that works with others reads.
-SHARED: Sequence[type[Any]] = (NodeFlags, BusFlags)
