@@ -10,7 +10,9 @@ from __future__ import annotations
 import time
 from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlencode
 from xml.etree.ElementTree import Element, fromstring
 
 from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]
@@ -24,6 +26,7 @@ from zope.interface import implementer
 
 from nova_tx.api.site import ec2_site, metadata_site
 from nova_tx.auth.memory import MemoryUsers
+from nova_tx.auth.signatures import v2_signature
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import Database
@@ -48,8 +51,12 @@ from nova_tx.operations.zones import Zones
 from nova_tx.rpc.interfaces import IRPC
 from nova_tx.scheduler.client import SchedulerClient
 
+HOST = "127.0.0.1:8773"
 PATH = "/services/Cloud"
-URL = f"http://127.0.0.1:8773{PATH}"
+URL = f"http://{HOST}{PATH}"
+
+#: What a client of 2011 and one of today say as Version.
+OLD, NEW = "2009-11-30", "2016-11-15"
 
 
 def an_image(**changes: object) -> Image:
@@ -281,7 +288,37 @@ class Door:
             inline(response.content()),
         )
 
-    def client(self, user: User, signature: str = "v4", version: str | None = None) -> Any:
+    def ask(
+        self,
+        user: User,
+        action: str,
+        parameters: Mapping[str, str] | None = None,
+        version: str = NEW,
+        project: str | None = None,
+        method: str = "GET",
+    ) -> Answered:
+        """Send an action, signed with version 2 as the clients of the time do."""
+        key = user.access_key if project is None else f"{user.access_key}:{project}"
+        given = {
+            "AWSAccessKeyId": key,
+            "Action": action,
+            "SignatureMethod": "HmacSHA256",
+            "SignatureVersion": "2",
+            "Timestamp": datetime.fromtimestamp(self.clock.seconds(), UTC).strftime(
+                "%Y-%m-%dT%H:%M:%S"
+            ),
+            "Version": version,
+            **(parameters or {}),
+        }
+        given["Signature"] = v2_signature(
+            user.secret_key, given["SignatureMethod"], method, HOST, PATH, given
+        )
+        if method == "GET":
+            return self.send(method, f"{URL}?{urlencode(given)}")
+        form = {"Content-Type": "application/x-www-form-urlencoded"}
+        return self.send(method, URL, form, urlencode(given).encode())
+
+    def client(self, user: User, signature: str = "v4") -> Any:
         """botocore's EC2 client for a user, whose requests come here."""
         session = Session()
         session.set_credentials(user.access_key, user.secret_key)
