@@ -27,7 +27,13 @@ from nova_tx.rpc import amqp_codec as codec
 if TYPE_CHECKING:
     from nova_tx.rpc.amqp_client import Client
 
+#: Seconds for the answer to a last request.
+FAREWELL = 5.0
 _ACK = struct.Struct("!BHIHHQBB")
+
+
+class Silence(Exception):
+    """The other end of the connection says nothing any more."""
 
 
 class Incoming(NamedTuple):
@@ -147,11 +153,17 @@ class Channel(AMQChannel):  # type: ignore[misc]
     async def shut(self) -> None:
         """Close the channel; what is not acknowledged goes back to its queue."""
         if not self.closed:
-            try:
-                await self.channel_close(reply_code=200)
-            except Closed:
-                pass
+            await self.farewell(self.channel_close(reply_code=200))
             self.close(ConnectionDone())
+
+    async def farewell(self, asked: Deferred[Any]) -> None:
+        """Wait for the reply to a last request; a broker that gives none is left."""
+        try:
+            await asked.addTimeout(FAREWELL, self.client.clock)
+        except Closed:
+            pass
+        except TimedOut:
+            self.client.give_up(Silence(f"the broker did not answer in {FAREWELL:g} s"))
 
     # Receiving.
 

@@ -25,7 +25,7 @@ from txamqp.client import Closed, TwistedDelegate
 from txamqp.protocol import AMQClient
 
 from nova_tx.rpc import amqp_codec as codec
-from nova_tx.rpc.amqp_channel import Channel, layout_of
+from nova_tx.rpc.amqp_channel import Channel, Silence, layout_of
 
 _log = Logger()
 
@@ -40,10 +40,6 @@ _PROPERTIES = {
         "publisher_confirms": True,
     },
 }
-
-
-class Silence(Exception):
-    """The other end of the connection says nothing any more."""
 
 
 class _Delegate(TwistedDelegate):  # type: ignore[misc]
@@ -181,6 +177,11 @@ class Client(AMQClient):  # type: ignore[misc]
         self.unblock()
         self.transport.loseConnection()
 
+    def give_up(self, reason: object) -> None:
+        """End a connection whose other end makes no sense, or no sound."""
+        self.do_close(reason)
+        self.transport.abortConnection()
+
     def connectionLost(self, reason: Failure) -> None:
         self.do_close(reason)
         self.disconnected.fire()
@@ -200,12 +201,10 @@ class Client(AMQClient):  # type: ignore[misc]
                     return
                 self._frame_received(kind, number, payload)
         except codec.FrameError as error:
-            self.do_close(error)
-            self.transport.abortConnection()
+            self.give_up(error)
         except Exception as error:
             _log.failure("a message of the broker could not be taken")
-            self.do_close(error)
-            self.transport.abortConnection()
+            self.give_up(error)
 
     def _frame_received(self, kind: int, number: int, payload: bytes) -> None:
         if kind == codec.HEARTBEAT:
@@ -231,8 +230,7 @@ class Client(AMQClient):  # type: ignore[misc]
         self._wrote = False
         self._quiet += 1
         if self._quiet > 4:
-            self.do_close(Silence(f"no heartbeat for {2 * self.heartbeatInterval} s"))
-            self.transport.abortConnection()
+            self.give_up(Silence(f"no heartbeat for {2 * self.heartbeatInterval} s"))
 
     # Blocked.
 

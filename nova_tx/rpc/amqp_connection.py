@@ -28,7 +28,7 @@ from txamqp.spec import load
 from nova_tx.errors import StartupError
 from nova_tx.flags import BusFlags
 from nova_tx.log import background
-from nova_tx.rpc.amqp_channel import explain, reply_code
+from nova_tx.rpc.amqp_channel import FAREWELL, explain, reply_code
 from nova_tx.rpc.amqp_client import Client
 from nova_tx.rpc.amqp_publisher import Publisher
 
@@ -36,8 +36,6 @@ _log = Logger()
 
 #: Seconds for everything from the first byte to a prepared connection.
 _PATIENCE = 30.0
-#: Seconds for a good-bye.
-_FAREWELL = 5.0
 #: The broker's codes for a wrong user, vhost, or exchange: waiting does not help.
 _REFUSALS = (403, 406, 530)
 
@@ -112,10 +110,10 @@ class Connection:
             client = self._publisher.client
             try:
                 leaving = Deferred.fromCoroutine(leave(client))
-                await leaving.addTimeout(_FAREWELL, self._reactor)
+                await leaving.addTimeout(FAREWELL, self._reactor)
             except (Closed, TimedOut):
                 pass
-            await client.shut(_FAREWELL)
+            await client.shut(FAREWELL)
         waiting, self._waiting = self._waiting, []
         for each in waiting:
             each.cancel()

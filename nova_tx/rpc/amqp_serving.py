@@ -112,12 +112,9 @@ class Serving:
         try:
             self._intake.hold()
             channel = self._channel
-            try:
-                if channel is not None and not channel.closed:
-                    for tag in self._tags.values():
-                        await channel.basic_cancel(consumer_tag=tag)
-            except Closed:
-                pass
+            if channel is not None:
+                for tag in self._tags.values():
+                    await channel.farewell(channel.basic_cancel(consumer_tag=tag))
             await self._intake.stop()
             if self._channel is not None:
                 await self._channel.shut()

@@ -50,6 +50,8 @@ class RabbitMQ:
     A node; C{start}, C{stop} and C{kill} may be called by different processes.
 
     What it keeps is in C{directory}: messages, its log, its pid.
+
+    @ivar settings: further lines of its C{rabbitmq.conf}.
     """
 
     directory: Path
@@ -58,6 +60,7 @@ class RabbitMQ:
     password: str = field(default_factory=lambda: secrets.token_urlsafe(12), repr=False)
     vhost: str = "/"
     tls: TLS | None = None
+    settings: tuple[str, ...] = ("disk_free_limit.absolute = 50MB",)
 
     def start(self, deadline: float = 180.0) -> None:
         """
@@ -142,8 +145,7 @@ class RabbitMQ:
             f"default_user = {self.user}",
             f"default_pass = {self.password}",
             "log.console = false",
-            # the machine's memory and disk are its other users' business
-            "disk_free_limit.absolute = 50MB",
+            *self.settings,
         ]
         if self.tls is not None:
             wanted = "true" if self.tls.client_certificates else "false"
