@@ -165,7 +165,7 @@ def rules_text(plan: NetworkPlan, saved: str) -> str:
     @param saved: what C{iptables-save} prints; a jump that is there is not made again.
     """
     wanted = rules(plan)
-    jumps = {(table, words[1]): words[3] for table, words in _jumps(saved, plan.bridge)}
+    there = dict(_tables(saved))
     lines = []
     for table in ("nat", "filter"):
         ours = [each for each in _CHAINS if each[0] == table]
@@ -174,7 +174,7 @@ def rules_text(plan: NetworkPlan, saved: str) -> str:
         for _, builtin, end in ours:
             name = chain(plan.bridge, end)
             lines += [f"-A {name} {rule}" for rule in wanted[end]]
-            if jumps.get((table, builtin)) != name:
+            if f"-A {builtin} -j {name}" not in there.get(table, ()):
                 lines.append(f"-I {builtin} 1 -j {name}")
         lines.append("COMMIT")
     return "\n".join(lines) + "\n"
@@ -182,14 +182,18 @@ def rules_text(plan: NetworkPlan, saved: str) -> str:
 
 def removal_text(bridge: str, saved: str) -> str:
     """Input for C{iptables-restore --noflush} that removes our chains; empty if there are none."""
-    jumps = list(_jumps(saved, bridge))
-    declared = re.compile(rf":({re.escape(chain(bridge, ''))}(?:pre|post|fwd|in)) ")
+    ours = {chain(bridge, end) for _, _, end in _CHAINS}
     lines = []
     for table, text in _tables(saved):
-        chains = [found[1] for line in text if (found := declared.match(line))]
+        words = [line.split() for line in text]
+        chains = [first[1:] for first, *_ in filter(None, words) if first[1:] in ours]
         if chains:
             lines.append(f"*{table}")
-            lines += [" ".join(["-D", *words[1:]]) for where, words in jumps if where == table]
+            lines += [
+                " ".join(["-D", *each[1:]])
+                for each in words
+                if each[:1] == ["-A"] and each[1] not in ours and each[-1] in ours
+            ]
             lines += [f"-F {name}" for name in chains] + [f"-X {name}" for name in chains]
             lines.append("COMMIT")
     return "".join(line + "\n" for line in lines)
@@ -199,17 +203,6 @@ def _tables(saved: str) -> Iterator[tuple[str, list[str]]]:
     for part in re.split(r"^\*", saved, flags=re.MULTILINE)[1:]:
         name, *lines = part.splitlines()
         yield name, lines
-
-
-def _jumps(saved: str, bridge: str) -> Iterator[tuple[str, list[str]]]:
-    """(table, words) of each rule of a chain of the kernel that only jumps to one of ours."""
-    ours = {(table, builtin): chain(bridge, end) for table, builtin, end in _CHAINS}
-    for table, lines in _tables(saved):
-        for line in lines:
-            words = line.split()
-            jump = len(words) == 4 and words[0] == "-A" and words[2] == "-j"
-            if jump and ours.get((table, words[1])) == words[3]:
-                yield table, words
 
 
 # DHCP.
