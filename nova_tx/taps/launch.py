@@ -4,6 +4,7 @@ C{scripts/nova-compute …}: twistd's own options and the daemon's flags on one 
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Sequence
 
@@ -51,12 +52,13 @@ def _known() -> tuple[set[str], set[str]]:
 
 
 def main() -> None:
-    """Run C{twistd [its options] NAME [flags]} for C{argv} = C{NAME, words…}."""
-    name, *words = sys.argv[1:]
+    """Run C{twistd [its options] NAME [flags]}; C{argv[1]} is the path of the script NAME."""
+    script, *words = sys.argv[1:]
+    name = os.path.basename(script)
     twistd, daemon = split(words)
     if not any(word.startswith("--pidfile") for word in twistd):
         twistd.append(f"--pidfile={'' if '--nodaemon' in twistd else name + '.pid'}")
-    sys.argv = [sys.argv[0], *twistd, name, *daemon]
+    sys.argv = [script, *twistd, name, *daemon]
     run()
 
 

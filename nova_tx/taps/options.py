@@ -4,7 +4,6 @@ The command line of a daemon, as twistd sees it: everything is handed to the fla
 
 from __future__ import annotations
 
-import os
 import sys
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +11,7 @@ from typing import Any
 from twisted.python import usage
 
 from nova_tx.errors import StartupError
+from nova_tx.flagfile import default_flagfile
 from nova_tx.flags import Flags, LogFlags
 
 _HELP = ("--help", "-help", "-?", "--helpshort", "-h")
@@ -37,7 +37,7 @@ class DaemonOptions(usage.Options):
             print(Flags(wanted).usage(self.program))
             raise SystemExit(1)  # as gflags does                       [spec/11 section 1]
         if not any("flagfile" in word for word in words):
-            found = default_flagfile()
+            found = default_flagfile(sys.argv[0])
             if found:
                 words.insert(0, f"--flagfile={found}")
         try:
@@ -56,12 +56,3 @@ class DaemonOptions(usage.Options):
         if parent.get("logfile"):
             return str(parent["logfile"])
         return None if parent.get("nodaemon", True) else "twistd.log"
-
-
-def default_flagfile() -> str | None:
-    """nova.conf beside the running script, else in /etc/nova.          [spec/01 section 1; D11]"""
-    beside = os.path.join(os.path.dirname(os.path.abspath(sys.argv[0])), "nova.conf")
-    for path in (beside, "/etc/nova/nova.conf"):
-        if os.path.exists(path):
-            return path
-    return None
