@@ -16,6 +16,22 @@ from nova_tx.flags import AuthFlags, Ec2Flags
 from nova_tx.operations import Operations
 
 
+class Nothing(AsyncResource):
+    """404, whatever is asked."""
+
+    async def answer(self, request: Request, request_id: str) -> Answer:
+        return Answer(b"There is nothing here.\n", status=404)
+
+
+class Branch(Nothing):
+    """Nothing but its children."""
+
+    isLeaf = False
+
+    def getChild(self, path: bytes, request: Request) -> Resource:
+        return Nothing()
+
+
 class VersionsResource(AsyncResource):
     """C{/} of the EC2 port."""
 
@@ -32,9 +48,9 @@ def ec2_site(
     clock: IReactorTime,
 ) -> Site:
     """The public port: C{/} and C{/services/Cloud}, with or without a final slash."""
-    services = Resource()
+    services = Branch()
     services.putChild(b"Cloud", Ec2Resource(users, Roles(auth), operations, flags, clock))
-    root = Resource()
+    root = Branch()
     root.putChild(b"", VersionsResource())
     root.putChild(b"services", services)
     return bounded_site(root, clock)

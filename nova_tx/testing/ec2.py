@@ -118,7 +118,11 @@ class ImageShelf:
         if "/" not in location:
             raise InvalidInput(f"'{location}' is not of the form bucket/manifest")
         image = an_image(
-            id="ami-00000new", location=location, owner=context.project, state="pending"
+            id="ami-00000new",
+            location=location,
+            owner=context.project,
+            is_public=False,
+            state="pending",
         )
         self.put(image)
         return image.id

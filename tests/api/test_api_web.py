@@ -1,0 +1,140 @@
+"""Resources that answer from coroutines, and sites that refuse what is too long."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.error import ConnectionLost
+from twisted.internet.task import Clock
+from twisted.internet.testing import StringTransport
+from twisted.python.failure import Failure
+from twisted.web.resource import Resource
+from twisted.web.server import Request
+
+from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, bounded_site
+from nova_tx.errors import Conflict, Unavailable
+from nova_tx.testing.ec2 import Door
+
+
+class Echo(AsyncResource):
+    """Says what it was told, when C{gate} opens."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.gate: Deferred[None] | None = None
+        self.error: Exception | None = None
+        self.ended: list[str] = []
+
+    async def answer(self, request: Request, request_id: str) -> Answer:
+        assert request.content is not None
+        try:
+            if self.gate is not None:
+                await self.gate
+        except CancelledError:
+            self.ended.append("cancelled")
+            raise
+        if self.error is not None:
+            raise self.error
+        self.ended.append("answered")
+        return Answer(b"%d bytes" % len(request.content.read()))
+
+
+class Connection:
+    """A connection to a site, without sockets."""
+
+    def __init__(self, root: Resource) -> None:
+        self.clock = Clock()
+        site = bounded_site(root, self.clock)
+        protocol: Any = site.buildProtocol(None)
+        protocol.callLater = self.clock.callLater
+        self.transport = StringTransport()
+        self.protocol = protocol
+        protocol.makeConnection(self.transport)
+
+    def send(self, data: bytes) -> bytes:
+        """What comes back for it."""
+        self.transport.clear()
+        self.protocol.dataReceived(data)
+        return self.transport.value()
+
+    def lose(self) -> None:
+        self.protocol.connectionLost(Failure(ConnectionLost()))
+
+
+HEAD = b"POST / HTTP/1.1\r\nHost: x\r\n"
+
+
+def test_answer() -> None:
+    """What the coroutine returns is what the client gets, on a connection that stays."""
+    connection = Connection(Echo())
+    for _ in range(2):
+        said = connection.send(HEAD + b"Content-Length: 5\r\n\r\nhello")
+        assert said.startswith(b"HTTP/1.1 200 OK\r\n") and said.endswith(b"\r\n\r\n5 bytes")
+    connection.lose()
+    assert connection.clock.getDelayedCalls() == []
+
+
+@pytest.mark.parametrize(
+    ("error", "status"), [(Conflict("no"), b"400"), (Unavailable("later"), b"503")]
+)
+def test_declared_errors(error: Exception, status: bytes) -> None:
+    """A declared error is shown with its status and text."""
+    echo = Echo()
+    echo.error = error
+    said = Connection(echo).send(HEAD + b"Content-Length: 0\r\n\r\n")
+    assert said.split()[1] == status
+    assert str(error).encode() in said
+
+
+def test_undeclared_errors(logged_errors: Any) -> None:
+    """Any other error is logged, and shown as an opaque 500."""
+    echo = Echo()
+    echo.error = KeyError("password")
+    said = Connection(echo).send(HEAD + b"Content-Length: 0\r\n\r\n")
+    assert said.split()[1] == b"500"
+    assert b"password" not in said
+    assert len(logged_errors.flush(KeyError)) == 1
+
+
+def test_client_gone() -> None:
+    """A client that goes away cancels the work for it; nothing is logged, nothing is written."""
+    echo = Echo()
+    echo.gate = Deferred()
+    connection = Connection(echo)
+    assert connection.send(HEAD + b"Content-Length: 0\r\n\r\n") == b""
+    connection.lose()
+    assert echo.ended == ["cancelled"]
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+def test_too_long(chunked: bool) -> None:
+    """A body that is too long is refused while it arrives, told beforehand or not."""
+    echo = Echo()
+    connection = Connection(echo)
+    if chunked:
+        chunk = b"%x\r\n%b\r\n" % (MAX_BODY, bytes(MAX_BODY))
+        said = connection.send(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + chunk)
+        assert said == b""
+        said = connection.send(chunk + b"0\r\n\r\n")
+    else:
+        said = connection.send(HEAD + b"Content-Length: %d\r\n\r\n" % (MAX_BODY + 1))
+    assert said.startswith(b"HTTP/1.1 413 ")
+    assert connection.transport.disconnecting
+    assert echo.ended == []
+
+
+def test_longest_body() -> None:
+    """A body of just the allowed length is taken."""
+    body = bytes(MAX_BODY)
+    said = Connection(Echo()).send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body) + body)
+    assert said.endswith(b"%d bytes" % MAX_BODY)
+
+
+def test_tree_of_the_ec2_site(door: Door) -> None:
+    """The root lists versions; metadata is not to be had on the public port.  [A27]"""
+    root = door.send("GET", "http://127.0.0.1:8773/")
+    assert root.body.startswith(b"1.0\n2007-01-19\n") and root.body.endswith(b"2009-04-04\n")
+    for path in ("latest/meta-data/", "2009-04-04/user-data", "services", "services/Admin"):
+        assert door.send("GET", f"http://127.0.0.1:8773/{path}").status == 404

@@ -1,0 +1,158 @@
+"""Actions on images, key pairs, groups, zones and regions."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64decode
+
+from cryptography.hazmat.primitives import serialization
+
+from nova_tx.api.ec2.action import actions
+from nova_tx.context import RequestContext
+from nova_tx.db import services
+from nova_tx.model import User
+from nova_tx.testing.ec2 import OLD, Door, an_image, inline
+
+SPACE = "{http://ec2.amazonaws.com/doc/2009-11-30/}"
+
+
+def test_actions(door: Door) -> None:
+    """These actions are found, and no others."""
+    assert set(actions(door.operations)) == {
+        *("RunInstances", "DescribeInstances", "TerminateInstances", "RebootInstances"),
+        *("GetConsoleOutput", "DescribeImages", "RegisterImage", "DeregisterImage"),
+        *("CreateKeyPair", "DescribeKeyPairs", "DeleteKeyPair", "DescribeAvailabilityZones"),
+        *("DescribeRegions", "DescribeSecurityGroups"),
+    }
+
+
+def test_images(door: Door, joe: User) -> None:
+    """Images are listed with their state, and why they failed."""
+    door.images.put(
+        an_image(id="ami-a", state="untarring", owner="joe", is_public=False),
+        an_image(id="ami-b", state="failed", state_reason="part 1 has the wrong digest"),
+    )
+    client = door.client(joe)
+    found = {image["ImageId"]: image for image in client.describe_images()["Images"]}
+    assert {key: image["State"] for key, image in found.items()} == {
+        "ami-a": "pending",
+        "ami-b": "failed",
+        "ami-tiny": "available",
+    }
+    assert found["ami-b"]["StateReason"]["Message"] == "part 1 has the wrong digest"
+    assert (found["ami-a"]["Public"], found["ami-tiny"]["Public"]) == (False, True)
+    (one,) = client.describe_images(ImageIds=["ami-tiny"])["Images"]
+    assert one["ImageLocation"] == "lab/tiny.manifest.xml"
+
+
+def test_image_selection(door: Door, joe: User) -> None:
+    """New clients select by owner and launch permission; old ones see all they may."""
+    door.images.put(an_image(id="ami-a", owner="joe", is_public=False))
+    client = door.client(joe)
+
+    def ids(**wanted: list[str]) -> list[str]:
+        return [image["ImageId"] for image in client.describe_images(**wanted)["Images"]]
+
+    assert ids(Owners=["self"]) == ["ami-a"]
+    assert ids(Owners=["admin", "self"]) == ["ami-a", "ami-tiny"]
+    assert ids(ExecutableUsers=["all"]) == ["ami-tiny"]
+    assert ids(ExecutableUsers=["self"]) == ["ami-a"]
+    old = door.ask(joe, "DescribeImages", {"Owner.1": "self", "ExecutableBy.1": "self"}, OLD)
+    assert [each.text for each in old.xml.iter(f"{SPACE}imageId")] == ["ami-a", "ami-tiny"]
+
+
+def test_old_image_elements(door: Door, joe: User) -> None:
+    """An old client gets the elements of the time."""
+    found = door.ask(joe, "DescribeImages", {}, OLD).xml.find(f"{SPACE}imagesSet/{SPACE}item")
+    assert found is not None
+    assert {each.tag.removeprefix(SPACE) for each in found} == {
+        *("displayName", "imageOwnerId", "isPublic", "imageId", "imageState", "architecture"),
+        *("imageLocation", "type", "id", "imageType"),
+    }
+    assert found.findtext(f"{SPACE}isPublic") == "true"
+
+
+def test_register_and_deregister(door: Door, joe: User, eve: User) -> None:
+    """An image is registered by its location, or its name, and goes when its project says so."""
+    client = door.client(joe)
+    made = client.register_image(Name="tiny", ImageLocation="bucket/x.manifest.xml")["ImageId"]
+    assert made.startswith("ami-")
+    assert door.ask(eve, "DeregisterImage", {"ImageId": made}).code == "InvalidAMIID.NotFound"
+    assert door.ask(eve, "DeregisterImage", {"ImageId": "ami-tiny"}).status == 403
+    client.deregister_image(ImageId=made)
+    assert made not in door.images.images
+    by_name = door.ask(joe, "RegisterImage", {"Name": "bucket/y.manifest.xml"})
+    assert by_name.status == 200
+
+
+def test_key_pair(door: Door, joe: User, eve: User) -> None:
+    """The private key is RSA 2048 in traditional PEM, given once; the fingerprint is its MD5."""
+    client = door.client(joe)
+    made = client.create_key_pair(KeyName="k")
+    assert made["KeyMaterial"].startswith("-----BEGIN RSA PRIVATE KEY-----\n")
+    key = serialization.load_pem_private_key(made["KeyMaterial"].encode(), None)
+    public = key.public_key().public_bytes(
+        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
+    )
+    digest = hashlib.md5(b64decode(public.split()[1])).hexdigest()
+    assert made["KeyFingerprint"].replace(":", "") == digest
+    assert getattr(key, "key_size", 0) == 2048
+    (shown,) = client.describe_key_pairs(KeyNames=["k"])["KeyPairs"]
+    assert (shown["KeyName"], shown["KeyFingerprint"]) == ("k", made["KeyFingerprint"])
+    assert door.ask(eve, "DescribeKeyPairs").xml.find(".//{*}item") is None
+    door.ask(joe, "RunInstances", {"ImageId": "ami-tiny", "KeyName": "k"})
+    (row,) = inline(door.operations.instances.listed(RequestContext("joe", "joe")))
+    assert row.instance.key_data == f"{public.decode()} k"
+    client.delete_key_pair(KeyName="k")
+    client.delete_key_pair(KeyName="k")
+    assert client.describe_key_pairs()["KeyPairs"] == []
+
+
+def test_security_groups(door: Door, joe: User, admin: User) -> None:
+    """Every project has its default group; by name works too.  [C13]"""
+    client = door.client(joe)
+    for wanted in ({}, {"GroupNames": ["default"]}):
+        (group,) = client.describe_security_groups(**wanted)["SecurityGroups"]
+        assert (group["GroupName"], group["OwnerId"]) == ("default", "joe")
+    owners = [
+        group["OwnerId"]
+        for group in door.client(admin).describe_security_groups()["SecurityGroups"]
+    ]
+    assert sorted(owners) == ["admin", "joe"]
+
+
+def test_zones(door: Door, joe: User) -> None:
+    """Everybody sees the zones; one whose workers are all disabled is not available.  [C12]"""
+    for host, zone, enabled in (("HostA", "nova", True), ("HostC", "south", False)):
+        inline(door.database.run(services.report, host, "nova-compute", "compute", zone, enabled))
+    zones = door.client(joe).describe_availability_zones()["AvailabilityZones"]
+    assert [(zone["ZoneName"], zone["State"]) for zone in zones] == [
+        ("nova", "available"),
+        ("south", "not available"),
+    ]
+    plain = door.ask(joe, "DescribeAvailabilityZones", {"ZoneName.1": "verbose"}, OLD)
+    assert b"HostA" not in plain.body
+
+
+def test_zones_verbose(door: Door, admin: User) -> None:
+    """An administrator sees the hosts, their workers, and who is silent."""
+    for binary in ("nova-compute", "nova-network"):
+        inline(door.database.run(services.report, "HostA", binary, "t", "nova", True))
+    said = door.ask(admin, "DescribeAvailabilityZones", {"ZoneName.1": "verbose"}, OLD).xml
+    names = [each.text for each in said.iter(f"{SPACE}zoneName")]
+    assert names == ["nova", "|- HostA", "| |- nova-compute", "| |- nova-network"]
+    state = [each.text for each in said.iter(f"{SPACE}zoneState")][2] or ""
+    assert state.startswith("enabled :-) 2")
+
+
+def test_regions(door: Door, joe: User) -> None:
+    """Without a list there is one region; with one, each has its host's URL."""
+    (only,) = door.client(joe).describe_regions()["Regions"]
+    assert only == {"RegionName": "nova", "Endpoint": "http://127.0.0.1:8773/services/Cloud"}
+    two = Door(door.database, "--region_list=north=n.example,south=s.example")
+    user = two.add_user("joe")
+    found = two.client(user).describe_regions()["Regions"]
+    assert {each["RegionName"]: each["Endpoint"] for each in found} == {
+        "north": "http://n.example:8773/services/Cloud",
+        "south": "http://s.example:8773/services/Cloud",
+    }
