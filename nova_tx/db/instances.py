@@ -27,7 +27,6 @@ from sqlalchemy import (
 from nova_tx import states
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import now as current_time
-from nova_tx.db.reservations import reserve as reserve
 from nova_tx.db.schema import (
     fixed_ips,
     floating_ips,

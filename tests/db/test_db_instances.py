@@ -13,7 +13,7 @@ from sqlalchemy import event, insert, select, update
 
 from nova_tx import states
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.db import instances, key_pairs, quotas, services
+from nova_tx.db import instances, key_pairs, quotas, reservations, services
 from nova_tx.db.engine import Database
 from nova_tx.db.engine import now as db_now
 from nova_tx.db.schema import fixed_ips, floating_ips, instance_actions, networks, security_groups
@@ -56,7 +56,7 @@ async def boot(
     database: Database, context: RequestContext = JOE, **changes: Any
 ) -> tuple[InstanceDetails, ...]:
     """Reserve what TINY says, with changes."""
-    return await database.run(instances.reserve, context, replace(TINY, **changes), QUOTA, NOW)
+    return await database.run(reservations.reserve, context, replace(TINY, **changes), QUOTA, NOW)
 
 
 @contextmanager
