@@ -12,7 +12,7 @@ import hashlib
 import hmac
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
@@ -95,7 +95,13 @@ class Claim:
         return self._verify_v4(secret, self.authorization)
 
     def _verify_v2(self, secret: str, signature: str) -> Payload:
-        if not same(v2_signature(secret, self.request), signature):
+        paths = [self.request.path]
+        if self.request.path.count("/") == 1 and self.request.path != "/":
+            paths.append(self.request.path + "/")  # botocore signs a bucket so
+        if not any(
+            same(v2_signature(secret, replace(self.request, path=path)), signature)
+            for path in paths
+        ):
             raise SignatureMismatch("the signature does not match")
         if self.request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
             return _chunked(self.request.headers, None, False)

@@ -8,7 +8,7 @@ as soon as the headers are there, while the connection is paused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO, cast
 
@@ -16,6 +16,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import IPullProducer
 from twisted.python.failure import Failure
+from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 from zope.interface import implementer
 
@@ -141,6 +142,15 @@ class _FileProducer:
             self.done.callback(whole)
 
 
+class _AmazonHeaders(Headers):
+    """Headers whose names are as S3 writes them; boto takes x-amz-meta-… literally."""
+
+    def getAllRawHeaders(self) -> Iterator[tuple[bytes, list[bytes]]]:
+        for name, values in super().getAllRawHeaders():
+            lower = name.lower()
+            yield (lower if lower.startswith(b"x-amz-") else name), list(values)
+
+
 class StreamingRequest(Request):
     """
     A request to a L{StreamingSite}.
@@ -151,6 +161,10 @@ class StreamingRequest(Request):
     body: Body
     _received = False
     _answered = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.responseHeaders = _AmazonHeaders()
 
     # From the connection.
 

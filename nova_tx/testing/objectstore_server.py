@@ -62,13 +62,20 @@ async def serve(reactor: Any, directory: str, port: str = "0") -> None:
     await objectstore.open()
     listening = reactor.listenTCP(int(port), objectstore.site, interface="127.0.0.1")
     stop: Deferred[None] = Deferred()
-    reactor.addSystemEventTrigger("before", "shutdown", stop.callback, None)
+    ended: Deferred[None] = Deferred()
+
+    def shutdown() -> Deferred[None]:
+        stop.callback(None)
+        return ended
+
+    reactor.addSystemEventTrigger("before", "shutdown", shutdown)
     sys.stdout.write(f"{listening.getHost().port}\n")
     sys.stdout.flush()
     await stop
     await listening.stopListening()
     await objectstore.close()
     await database.close()
+    ended.callback(None)
 
 
 def main(argv: Sequence[str]) -> None:

@@ -1,0 +1,382 @@
+"""The objectstore in a process of its own, as clients that nobody here wrote see it."""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import io
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from email.utils import formatdate
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from boto.s3.connection import OrdinaryCallingFormat, S3Connection
+from botocore.config import Config
+from botocore.exceptions import ClientError
+
+from nova_tx.auth.s3_signatures import S3Request, v2_signature
+
+ACCESS, SECRET = "joe-access:joe", "joe-secret"
+KEYS = (
+    "plain",
+    "with space",
+    "a/b//c/",
+    "//",
+    "%2F%00%",
+    "../../etc/passwd",
+    "q?a=b&c=d#e+f",
+    "ünïcode/日本",
+    "tab\there\x01",
+    "x" * 1024,
+    ("y/" * 200)[:-1],
+)
+
+
+class Server:
+    """The process; its files stay when it ends."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.start()
+
+    def start(self) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "nova_tx.testing.objectstore_server", str(self.directory)],
+            stdout=subprocess.PIPE,
+        )
+        assert self.process.stdout is not None
+        self.port = int(self.process.stdout.readline())
+
+    def kill(self) -> None:
+        self.process.kill()
+        self.process.wait()
+        assert self.process.stdout is not None
+        self.process.stdout.close()
+
+    def memory(self, field: str) -> int:
+        """Bytes that /proc tells of it."""
+        lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
+        [line] = [line for line in lines if line.startswith(field + ":")]
+        return int(line.split()[1]) * 1024
+
+    def boto(self, access: str = ACCESS, secret: str = SECRET) -> S3Connection:
+        return S3Connection(
+            access,
+            secret,
+            is_secure=False,
+            host="127.0.0.1",
+            port=self.port,
+            calling_format=OrdinaryCallingFormat(),
+        )
+
+    def boto3(self, access: str = ACCESS, secret: str = SECRET, **config: Any) -> Any:
+        return boto3.client(
+            "s3",
+            endpoint_url=f"http://127.0.0.1:{self.port}",
+            aws_access_key_id=access,
+            aws_secret_access_key=secret,
+            region_name="nova",
+            config=Config(s3={"addressing_style": "path"}, retries={"max_attempts": 0}, **config),
+        )
+
+    def sign(self, method: str, path: str, **headers: str) -> dict[str, str]:
+        """Headers with a version 2 signature."""
+        fields = {"date": formatdate(usegmt=True), **headers}
+        signature = v2_signature(SECRET, S3Request(method, path, (), fields))
+        return {**fields, "authorization": f"AWS {ACCESS}:{signature}"}
+
+    def begin_put(self, path: str, length: int, **headers: str) -> socket.socket:
+        """A connection over which the headers of a PUT have gone."""
+        connection = socket.create_connection(("127.0.0.1", self.port), 60)
+        fields = {"content-length": str(length), "host": "127.0.0.1"}
+        fields.update(self.sign("PUT", path))
+        fields.update(headers)
+        lines = [f"PUT {path} HTTP/1.1", *(f"{name}: {each}" for name, each in fields.items())]
+        connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        return connection
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    found = Server(tmp_path)
+    try:
+        yield found
+    finally:
+        if found.process.returncode is None:
+            found.kill()
+
+
+@pytest.fixture(params=["boto3", "boto3 with version 2"])
+def client(server: Server, request: pytest.FixtureRequest) -> Any:
+    version = {"signature_version": "s3"} if "2" in request.param else {}
+    found = server.boto3(**version)
+    found.create_bucket(Bucket="bucket")
+    return found
+
+
+def _code(caught: pytest.ExceptionInfo[ClientError]) -> tuple[str, int]:
+    answer: Any = caught.value.response
+    return answer["Error"]["Code"], answer["ResponseMetadata"]["HTTPStatusCode"]
+
+
+def test_keys(client: Any) -> None:
+    """A key is any text: what was put under it is got, listed and deleted under it."""
+    for key in KEYS:
+        client.put_object(Bucket="bucket", Key=key, Body=key.encode())
+    for key in KEYS:
+        assert client.get_object(Bucket="bucket", Key=key)["Body"].read() == key.encode()
+    listed = [each["Key"] for each in client.list_objects_v2(Bucket="bucket")["Contents"]]
+    assert listed == sorted(KEYS, key=str.encode)
+    for key in KEYS:
+        client.delete_object(Bucket="bucket", Key=key)
+    client.delete_bucket(Bucket="bucket")
+
+
+def test_boto(server: Server) -> None:
+    """boto 2.49 stores, lists, gets in part, and deletes; its metadata come back."""
+    connection = server.boto()
+    bucket = connection.create_bucket("bucket")
+    content = os.urandom(3_000_000)
+    for name in ("a b", "ü/ñ", "a%2Fb"):
+        key = bucket.new_key(name)
+        key.set_metadata("colour", "blue")
+        key.set_contents_from_string(content, headers={"Content-Type": "text/x-test"})
+    found = bucket.get_key("ü/ñ")
+    assert found.get_contents_as_string() == content
+    assert found.get_contents_as_string(headers={"Range": "bytes=10-19"}) == content[10:20]
+    assert found.etag == f'"{hashlib.md5(content).hexdigest()}"'
+    assert (found.get_metadata("colour"), found.content_type) == ("blue", "text/x-test")
+    assert [key.name for key in bucket.list(prefix="a")] == ["a b", "a%2Fb"]
+    assert [each.name for each in connection.get_all_buckets()] == ["bucket"]
+    assert bucket.get_key("nothing") is None
+    for key in bucket.list():
+        key.delete()
+    bucket.delete()
+    assert connection.lookup("bucket") is None
+
+
+def test_large(client: Any) -> None:
+    """An object of many megabytes comes back as it was, with its checksum, whole and in part."""
+    content = os.urandom(20 * 2**20 + 17)
+    made = client.put_object(Bucket="bucket", Key="large", Body=content)
+    assert made["ETag"] == f'"{hashlib.md5(content).hexdigest()}"'
+    assert made["ChecksumCRC32"]
+    found = client.get_object(Bucket="bucket", Key="large", ChecksumMode="ENABLED")
+    assert found["Body"].read() == content
+    assert found["ChecksumCRC32"] == made["ChecksumCRC32"]
+    for text, expected in (
+        ("bytes=0-0", content[:1]),
+        ("bytes=-17", content[-17:]),
+        ("bytes=20971520-", content[20971520:]),
+    ):
+        part = client.get_object(Bucket="bucket", Key="large", Range=text)
+        assert part["ResponseMetadata"]["HTTPStatusCode"] == 206
+        assert part["Body"].read() == expected
+    with pytest.raises(ClientError) as caught:
+        client.get_object(Bucket="bucket", Key="large", Range="bytes=99999999-")
+    assert _code(caught) == ("InvalidRange", 416)
+
+
+class _Chunked(io.RawIOBase):
+    """Says that it is sent in chunks: seekable, but of no length that botocore can see."""
+
+    def __init__(self, content: bytes) -> None:
+        self._content = io.BytesIO(content)
+
+    def read(self, size: int = -1) -> bytes:
+        return self._content.read(size)
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        return self._content.seek(offset, whence)
+
+    def tell(self) -> int:
+        return self._content.tell()
+
+
+def test_stream(client: Any) -> None:
+    """A body whose length is not known beforehand is stored without the coding it came in."""
+    content = os.urandom(300_000)
+    client.put_object(Bucket="bucket", Key="stream", Body=_Chunked(content))
+    found = client.get_object(Bucket="bucket", Key="stream")
+    assert found["Body"].read() == content
+    assert "aws-chunked" not in found.get("ContentEncoding", "")
+
+
+def test_pages(client: Any) -> None:
+    """A listing in pages, with a delimiter, shows each key and each common prefix once."""
+    for key in ("a", "b/1", "b/2", "b/3", "c/1", "d"):
+        client.put_object(Bucket="bucket", Key=key, Body=b"")
+    for operation in ("list_objects", "list_objects_v2"):
+        pages = client.get_paginator(operation).paginate(
+            Bucket="bucket", Delimiter="/", PaginationConfig={"PageSize": 1}
+        )
+        keys, prefixes = [], []
+        for page in pages:
+            keys += [each["Key"] for each in page.get("Contents", ())]
+            prefixes += [each["Prefix"] for each in page.get("CommonPrefixes", ())]
+        assert (keys, prefixes) == (["a", "d"], ["b/", "c/"])
+
+
+def test_refusals(client: Any, server: Server) -> None:
+    """What can't be done is refused with S3's code and status."""
+    client.put_object(Bucket="bucket", Key="key", Body=b"1")
+    client.create_bucket(Bucket="bucket")  # again is nothing
+    eve = server.boto3("eve-access:eve", "eve-secret")
+    for expected, attempt in (
+        (("BucketNotEmpty", 409), lambda: client.delete_bucket(Bucket="bucket")),
+        (("NoSuchBucket", 404), lambda: client.list_objects(Bucket="nothing")),
+        (("NoSuchKey", 404), lambda: client.get_object(Bucket="bucket", Key="nothing")),
+        (("404", 404), lambda: client.head_object(Bucket="bucket", Key="nothing")),
+        (("AccessDenied", 403), lambda: eve.get_object(Bucket="bucket", Key="key")),
+        (("AccessDenied", 403), lambda: eve.put_object(Bucket="bucket", Key="key", Body=b"2")),
+        (("BucketAlreadyExists", 409), lambda: eve.create_bucket(Bucket="bucket")),
+        (("NotImplemented", 501), lambda: client.get_bucket_versioning(Bucket="bucket")),
+        (
+            ("NotImplemented", 501),
+            lambda: client.create_multipart_upload(Bucket="bucket", Key="key"),
+        ),
+        (
+            ("BadDigest", 400),
+            lambda: client.put_object(
+                Bucket="bucket", Key="key", Body=b"2", ContentMD5="1B2M2Y8AsgTpgAmY7PhCfg=="
+            ),
+        ),
+        (
+            ("BadDigest", 400),
+            lambda: client.put_object(
+                Bucket="bucket", Key="key", Body=b"2", ChecksumCRC32="AAAAAA=="
+            ),
+        ),
+    ):
+        with pytest.raises(ClientError) as caught:
+            attempt()
+        assert _code(caught) == expected
+    client.delete_object(Bucket="bucket", Key="nothing")
+    assert client.get_object(Bucket="bucket", Key="key")["Body"].read() == b"1"
+
+
+def test_strangers(server: Server) -> None:
+    """A wrong secret, an unknown key, a foreign project and no signature are four refusals."""
+    for access, secret, expected in (
+        (ACCESS, "wrong", ("SignatureDoesNotMatch", 403)),
+        ("nobody:joe", SECRET, ("InvalidAccessKeyId", 403)),
+        ("joe-access:eve", SECRET, ("AccessDenied", 403)),
+        ("joe-access:nothing", SECRET, ("AccessDenied", 403)),
+    ):
+        for version in ({}, {"signature_version": "s3"}):
+            with pytest.raises(ClientError) as caught:
+                server.boto3(access, secret, **version).list_buckets()
+            assert _code(caught) == expected
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection.request("GET", "/bucket")
+    answer = connection.getresponse()
+    assert answer.status == 403
+    assert b"<Code>AccessDenied</Code>" in answer.read()
+    assert answer.headers["x-amz-request-id"]
+    connection.close()
+
+
+def test_continue(server: Server) -> None:
+    """A client that asks first is told to go on, or is refused before it sent a byte."""
+    server.boto3().create_bucket(Bucket="bucket")
+    with server.begin_put("/bucket/key", 5, Expect="100-Continue") as connection:
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"12345")
+        assert connection.recv(1000).startswith(b"HTTP/1.1 200 ")
+    with server.begin_put("/nothing/key", 2**40, Expect="100-continue") as connection:
+        answer = b"".join(iter(lambda: connection.recv(65536), b""))
+        assert answer.startswith(b"HTTP/1.1 404 ")
+        assert b"<Code>NoSuchBucket</Code>" in answer
+
+
+def test_refused_while_sending(server: Server) -> None:
+    """A client that does not ask first still reads why it was refused."""
+    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    headers = server.sign("PUT", "/nothing/key")
+    connection.request("PUT", "/nothing/key", b"x" * 500_000, headers)
+    answer = connection.getresponse()
+    assert answer.status == 404
+    assert b"<Code>NoSuchBucket</Code>" in answer.read()
+    connection.close()
+
+
+def test_killed_after_answer(server: Server) -> None:
+    """An object is there after kill -9, if its PUT was answered with 200."""
+    server.boto3().create_bucket(Bucket="bucket")
+    content = os.urandom(2**20)
+    with server.begin_put("/bucket/key", len(content)) as connection:
+        connection.sendall(content)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+        os.kill(server.process.pid, signal.SIGKILL)
+    server.kill()
+    server.start()
+    found = server.boto3().get_object(Bucket="bucket", Key="key")
+    assert found["Body"].read() == content
+
+
+def test_killed_while_sending(server: Server) -> None:
+    """kill -9 in the middle of a PUT leaves the old object, and nothing of the new one."""
+    client = server.boto3()
+    client.create_bucket(Bucket="bucket")
+    client.put_object(Bucket="bucket", Key="key", Body=b"old")
+    new = server.directory / "buckets" / ".new"
+    with server.begin_put("/bucket/key", 2 * 2**20) as connection:
+        connection.sendall(b"x" * 2**20)
+        _wait(lambda: any(each.stat().st_size >= 2**19 for each in new.iterdir()))
+        server.kill()
+    server.start()
+    assert server.boto3().get_object(Bucket="bucket", Key="key")["Body"].read() == b"old"
+    assert list(new.iterdir()) == []
+
+
+def test_gone_while_sending(server: Server) -> None:
+    """A client that goes away in the middle of a PUT leaves nothing."""
+    client = server.boto3()
+    client.create_bucket(Bucket="bucket")
+    new = server.directory / "buckets" / ".new"
+    with server.begin_put("/bucket/key", 2 * 2**20) as connection:
+        connection.sendall(b"x" * 2**20)
+        _wait(lambda: list(new.iterdir()) != [])
+    _wait(lambda: list(new.iterdir()) == [])
+    assert "Contents" not in client.list_objects(Bucket="bucket")
+
+
+def test_memory(server: Server) -> None:
+    """256 MiB go in and out while the process grows by less than 32 MiB."""
+    client = server.boto3()
+    client.create_bucket(Bucket="bucket")
+    client.put_object(Bucket="bucket", Key="small", Body=b"x" * 2**20)
+    idle = server.memory("VmHWM")
+    block = bytes(range(256)) * 4096
+    with server.begin_put("/bucket/large", 256 * 2**20) as connection:
+        for _ in range(256):
+            connection.sendall(block)
+        assert connection.recv(12) == b"HTTP/1.1 200"
+    body = client.get_object(Bucket="bucket", Key="large")["Body"]
+    assert sum(len(piece) for piece in body.iter_chunks(2**20)) == 256 * 2**20
+    assert server.memory("VmHWM") - idle < 32 * 2**20
+
+
+def test_ended(server: Server) -> None:
+    """SIGTERM ends the process with status 0."""
+    server.boto3().list_buckets()
+    server.process.terminate()
+    assert server.process.wait(60) == 0
+
+
+def _wait(ready: Any) -> None:
+    end = time.monotonic() + 120
+    while not ready():
+        assert time.monotonic() < end
+        time.sleep(0.01)
