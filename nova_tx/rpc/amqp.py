@@ -21,8 +21,9 @@ from txamqp.client import Closed
 from zope.interface import implementer
 
 from nova_tx.context import RequestContext
+from nova_tx.errors import StartupError
 from nova_tx.flags import BusFlags
-from nova_tx.rpc.amqp_channel import Channel, Incoming
+from nova_tx.rpc.amqp_channel import Channel, Incoming, explain
 from nova_tx.rpc.amqp_client import Client
 from nova_tx.rpc.amqp_connection import Connection
 from nova_tx.rpc.amqp_publisher import Publisher
@@ -107,9 +108,11 @@ class AmqpRPC:
             publisher = await self._connection.ready()
             try:
                 await serving.attach(publisher.client)
-            except Closed:
+            except Closed as error:
                 if not publisher.over:
-                    raise
+                    raise StartupError(
+                        f"can't take messages for {topic}: {explain(error)}"
+                    ) from None
             else:
                 self._servings.append(serving)
                 return serving

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 from txamqp.client import Closed
 from zope.interface import implementer
@@ -69,7 +69,8 @@ class Serving:
         self._forget = forget
         self._channel: Channel | None = None
         self._tags: dict[str, str] = {}
-        self._stopped: list[Deferred[None]] | None = None
+        self._ended = False
+        self._waiting: list[Deferred[None]] = []
 
     async def attach(self, client: Client) -> None:
         """
@@ -97,16 +98,14 @@ class Serving:
         self._intake.take(_Delivery(channel, message, self._answer))
 
     def stop(self) -> Deferred[None]:
-        ended: Deferred[None] = Deferred()
-        if self._stopped is None:
-            self._stopped = [ended]
+        if self._ended:
+            return succeed(None)
+        waiting: Deferred[None] = Deferred()
+        self._waiting.append(waiting)
+        if not self.stopping:
             self.stopping = True
             _ = background(self._stop(), f"stopping the consumer of {self._names[1]}")
-        elif self.stopping and not self._stopped:
-            ended.callback(None)
-        else:
-            self._stopped.append(ended)
-        return ended
+        return waiting
 
     async def _stop(self) -> None:
         try:
@@ -119,10 +118,10 @@ class Serving:
             if self._channel is not None:
                 await self._channel.shut()
         finally:
+            self._ended = True
             self._forget(self)
-            stopped, self._stopped = self._stopped or [], []
-            for ended in stopped:
-                ended.callback(None)
+            for waiting in self._waiting:
+                waiting.callback(None)
 
 
 class _Queue:

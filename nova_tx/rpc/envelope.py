@@ -18,6 +18,8 @@ from typing import NoReturn
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, NovaError, from_wire
 
+_JSON = json.JSONEncoder(separators=(",", ":"), check_circular=False)
+
 
 @dataclass(frozen=True)
 class ReplyAddress:
@@ -146,9 +148,12 @@ def _address(message: Mapping[str, object]) -> ReplyAddress | None:
 
 
 def _encode(message: Mapping[str, object]) -> bytes:
-    for key, value in message.items():
-        _check(value, key)
-    return json.dumps(message, separators=(",", ":")).encode("ascii")
+    try:
+        for key, value in message.items():
+            _check(value, key)
+    except RecursionError:
+        raise TypeError("a value contains itself") from None
+    return _JSON.encode(message).encode("ascii")
 
 
 def _check(value: object, where: str) -> None:
