@@ -6,14 +6,14 @@ VENV=$CHECKOUT/.venv
 PYTHON=$VENV/bin/python
 
 CLOUD_PACKAGES="libvirt-daemon-system libvirt-clients libvirt-dev qemu-utils dnsmasq-base
-    dnsmasq-utils iptables iproute2 e2fsprogs openssh-client util-linux gcc pkg-config python3-dev
+    dnsmasq-utils iptables iproute2 procps e2fsprogs openssh-client util-linux gcc pkg-config python3-dev
     python3-venv"
 case $(dpkg --print-architecture 2>/dev/null) in
 arm64) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-arm" ;;
 *) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-x86" ;;
 esac
 TEST_PACKAGES="$CLOUD_PACKAGES rabbitmq-server postgresql mariadb-server openssl curl
-    unzip zsh"
+    udhcpc unzip zsh"
 
 tell() {
     echo "$*" >&2
