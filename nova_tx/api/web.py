@@ -10,8 +10,10 @@ from dataclasses import dataclass, field
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
+from twisted.web.iweb import IAccessLogFormatter
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
+from zope.interface import provider
 
 from nova_tx.errors import NovaError
 from nova_tx.ids import new_request_id
@@ -20,6 +22,9 @@ _log = Logger()
 
 #: Bytes that the body of a request may have; the largest is RunInstances with user data.
 MAX_BODY = 256 * 1024
+
+_OURS = "An internal error has occurred (request {})."
+_LATER = "The service is unavailable at the moment; please try again (request {})."
 
 #: Seconds that an idle connection is kept.
 IDLE = 120
@@ -73,16 +78,20 @@ class AsyncResource(Resource):
         try:
             return await self.answer(request, request_id)
         except NovaError as error:
-            if error.status >= 500:
-                _log.warn("{code}: {text}", code=error.code, text=str(error))
-            text = str(error) or "The request failed."
-            return self.failed(request_id, error.status, error.code, text)
+            return self._declared(request_id, error)
         except CancelledError:
             raise
         except Exception:
             _log.failure("request {id} failed", id=request_id)
-            text = f"An internal error has occurred (request {request_id})."
-            return self.failed(request_id, 500, "InternalError", text)
+            return self.failed(request_id, 500, "InternalError", _OURS.format(request_id))
+
+    def _declared(self, request_id: str, error: NovaError) -> Answer:
+        """What the user did wrong is told; what is wrong with our parts is only logged."""
+        text = str(error)
+        if error.status >= 500:
+            _log.warn("request {id}: {text}", id=request_id, text=text)
+            text = (_LATER if error.status == 503 else _OURS).format(request_id)
+        return self.failed(request_id, error.status, error.code, text)
 
 
 class BoundedRequest(Request):
@@ -117,6 +126,15 @@ class BoundedRequest(Request):
         self.channel.loseConnection()
 
 
+@provider(IAccessLogFormatter)
+def access_line(timestamp: str, request: Request) -> str:
+    """A line of the access log; queries are left out: signatures and user data are in them."""
+    path = request.uri.partition(b"?")[0].decode("latin-1")
+    who = getattr(request.getClientAddress(), "host", "-")
+    what = f"{request.method.decode('latin-1')} {path}".encode("unicode_escape").decode()
+    return f"{who} {timestamp} {what} {request.code} {request.sentLength}"
+
+
 def bounded_site(root: Resource, reactor: object) -> Site:
     """A site of ours: bodies bounded, forms left to the resources, no tracebacks shown."""
     return Site(
@@ -124,5 +142,6 @@ def bounded_site(root: Resource, reactor: object) -> Site:
         requestFactory=BoundedRequest,
         parsePOSTFormSubmission=False,
         timeout=IDLE,
+        logFormatter=access_line,
         reactor=reactor,
     )

@@ -13,7 +13,7 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request
 
-from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, bounded_site
+from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, access_line, bounded_site
 from nova_tx.errors import Conflict, Unavailable
 from nova_tx.testing.ec2 import Door
 
@@ -76,16 +76,23 @@ def test_answer() -> None:
     assert connection.clock.getDelayedCalls() == []
 
 
-@pytest.mark.parametrize(
-    ("error", "status"), [(Conflict("no"), b"400"), (Unavailable("later"), b"503")]
-)
-def test_declared_errors(error: Exception, status: bytes) -> None:
-    """A declared error is shown with its status and text."""
+def test_declared_errors() -> None:
+    """What the client did wrong is told it; of what is wrong here it learns only that."""
     echo = Echo()
-    echo.error = error
-    said = Connection(echo).send(HEAD + b"Content-Length: 0\r\n\r\n")
-    assert said.split()[1] == status
-    assert str(error).encode() in said
+    for error, status, told in ((Conflict("no"), b"400", True), (Unavailable("x"), b"503", False)):
+        echo.error = error
+        said = Connection(echo).send(HEAD + b"Content-Length: 0\r\n\r\n")
+        assert said.split()[1] == status
+        assert (f"{error.code}: {error}\n".encode() in said) is told
+
+
+def test_access_line() -> None:
+    """The access log has no queries in it: they carry signatures and user data."""
+    connection = Connection(Echo())
+    lines: list[str] = []
+    connection.protocol.site.log = lambda request: lines.append(access_line("now", request))
+    connection.send(b"GET /services/Cloud?Signature=S&UserData=U HTTP/1.1\r\nHost: x\r\n\r\n")
+    assert lines == ["192.168.1.1 now GET /services/Cloud 200 7"]
 
 
 def test_undeclared_errors(logged_errors: Any) -> None:

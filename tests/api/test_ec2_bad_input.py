@@ -136,6 +136,7 @@ def test_compute_does_not_answer(door: Door, joe: User) -> None:
     door.bus.failure = RemoteTimeout("compute.HostB did not answer in 60 seconds")
     answer = door.ask(joe, "GetConsoleOutput", {"InstanceId": "i-00000001"})
     assert (answer.status, answer.code) == (503, "Unavailable")
+    assert b"HostB" not in answer.body
     assert door.ask(joe, "TerminateInstances", {"InstanceId.1": "i-00000001"}).status == 200
 
 

@@ -8,6 +8,7 @@ import re
 from datetime import UTC, datetime
 
 from twisted.internet.interfaces import IReactorTime
+from twisted.logger import Logger
 from twisted.web.server import Request
 
 from nova_tx.api.ec2 import dialect, identity, schema, xml
@@ -29,6 +30,8 @@ from nova_tx.flags import Ec2Flags
 from nova_tx.log import in_context
 from nova_tx.model import Membership
 from nova_tx.operations import Operations
+
+_log = Logger()
 
 _XML = "text/xml"
 _VERSION = re.compile(r"[A-Za-z0-9._-]{1,32}\Z")
@@ -79,6 +82,7 @@ class Ec2Resource(AsyncResource):
         )
         spoken = dialect.of(version)
         with in_context(context):
+            _log.info("{action}", action=name)
             content = await action.run(context, params, spoken)
         return Answer(xml.answer(name, version, request_id, content, spoken), _XML)
 

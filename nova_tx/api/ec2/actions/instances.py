@@ -105,8 +105,9 @@ class TerminateInstances(Action):
             "instancesSet": [
                 {
                     "instanceId": instance_ec2_id(after.id),
-                    "currentState": dialect.state(after),
+                    # in this order: old clients keep the last name they read
                     "previousState": dialect.state(before),
+                    "currentState": dialect.state(after),
                 }
                 for before, after in changed
             ],
