@@ -197,9 +197,10 @@ class ChunkedPayload:
             return False
         if line:
             name, colon, value = line.partition(":")
-            if not colon or len(self.trailers) >= _MOST_TRAILERS:
+            name = name.strip().lower()
+            if not colon or name in self.trailers or len(self.trailers) >= _MOST_TRAILERS:
                 raise MalformedPayload("the body's trailers are malformed")
-            self.trailers[name.strip().lower()] = value.strip()
+            self.trailers[name] = value.strip()
             return True
         if self._signed_trailer:
             self._check_trailer()
