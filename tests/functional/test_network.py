@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -23,13 +24,13 @@ from nova_tx.errors import FabricError
 from nova_tx.flags import Ec2Flags, Flags, NetworkFlags, NodeFlags
 from nova_tx.model import DhcpHost
 from nova_tx.network.fabric.linux import LinuxFabric
-from nova_tx.network.fabric.remove import remove
 from nova_tx.network.managers.flat_dhcp import FlatDHCPManager
 from nova_tx.network.worker import NetworkWorker
 from nova_tx.testing.conformance.fabric import ONE, PLAN, TWO, make_fabric_tests
 from nova_tx.testing.namespaces import Guest, Namespace, guest, namespace, until
 from nova_tx.testing.rows import an_instance
 
+REMOVE = (sys.executable, "-m", "nova_tx.network.fabric.remove")
 METADATA = "http://169.254.169.254/"
 
 
@@ -204,11 +205,19 @@ async def test_leaves_nothing(tmp_path: Path) -> None:
         await found.fabric().ensure_network(PLAN)
         assert sorted(set(await found.rules())) == sorted(await found.rules())
         pid = found.pid()
-        await remove(reactor, found.host.runner, "br100", str(tmp_path / "networks"))
+        await found.host.run(*REMOVE, "br100", str(tmp_path / "networks"))
         assert await found.rules() == before
         assert await found.bridges() == []
         assert not os.path.exists(f"/proc/{pid}/exe")
         assert os.listdir(tmp_path / "networks") == []
+        await found.host.run(*REMOVE, "br100", str(tmp_path / "networks"))
+
+
+async def test_cannot_remove(tmp_path: Path) -> None:
+    """What can't be removed is one sentence and status 1."""
+    async with bench(tmp_path) as found:
+        result = await found.host.runner.run((*REMOVE, "br 100", str(tmp_path)), check=False)
+        assert (result.exit_code, result.stderr) == (1, b"'br 100' is no name for a bridge\n")
 
 
 async def test_foreign_bridge(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from nova_tx.flags import Ec2Flags, Flags, NetworkFlags, NodeFlags
 from nova_tx.model import NetworkPlan
 from nova_tx.network.managers.flat_dhcp import FlatDHCPManager
 from nova_tx.network.managers.interfaces import INetworkManager
-from nova_tx.registry import by_name, choose, definitions, is_class
+from nova_tx.registry import choose
+from nova_tx.taps.parts import drivers
 
 
 def manager(*argv: str) -> FlatDHCPManager:
@@ -80,14 +81,7 @@ def test_nonsense(flag: str, text: str) -> None:
 
 def test_names() -> None:
     """The manager is found by its names; others are refused with the names there are."""
-    found = by_name(
-        [
-            each
-            for each in definitions(nova_tx.network.managers, is_class)
-            if INetworkManager.implementedBy(each)
-        ],
-        lambda each: each.names,  # type: ignore[attr-defined]
-    )
+    found = drivers(INetworkManager, nova_tx.network.managers)
     for name in ("nova.network.manager.FlatDHCPManager", "flat_dhcp"):
         assert choose(found, name, "--network_manager") is FlatDHCPManager
     with pytest.raises(StartupError, match="there are: flat_dhcp, "):
