@@ -17,7 +17,6 @@ from nova_tx.errors import (
     from_wire,
 )
 
-
 #: Those of errors.py; a door may have more of its own.
 HERE = {
     name: value
