@@ -59,8 +59,10 @@ def bundle(
         raise ValueError("the user's key is no RSA key")
     session_key, session_iv = secrets.token_hex(16).encode(), secrets.token_hex(16).encode()
     splitter = _Splitter(directory, prefix, part_bytes)
-    digest, size = _pour(source, session_key, session_iv, splitter, progress)
-    parts = splitter.close()
+    try:
+        digest, size = _pour(source, session_key, session_iv, splitter, progress)
+    finally:
+        parts = splitter.close()
     text = manifest.write(
         Manifest(
             architecture=arch,

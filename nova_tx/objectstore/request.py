@@ -200,6 +200,11 @@ class StreamingRequest(Request):
         site: Any = self.channel.factory
         site.serve(self)
 
+    def cut(self) -> None:
+        """Close the connection, whatever was promised."""
+        if self.channel is not None:
+            self.channel.forceAbortClient()
+
     # To the client.
 
     def answer(

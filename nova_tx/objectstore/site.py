@@ -28,6 +28,8 @@ from nova_tx.objectstore.threads import IPool, Pool
 #: Threads for files, and images unbundled at once.
 _FILE_THREADS = 4
 _IMAGE_THREADS = 2
+#: Seconds that a request may take when the daemon is to end.
+GRACE = 10.0
 
 
 class StreamingSite(Site):
@@ -38,6 +40,7 @@ class StreamingSite(Site):
             Resource(), StreamingRequest, parsePOSTFormSubmission=False, reactor=reactor
         )
         self._door = door
+        self._clock = reactor
         self._running: dict[StreamingRequest, Deferred[None]] = {}
 
     def serve(self, request: StreamingRequest) -> None:
@@ -53,8 +56,16 @@ class StreamingSite(Site):
             self._running.pop(request, None)
 
     async def drain(self) -> None:
-        """Wait for the requests in hand."""
-        await DeferredList(list(self._running.values()))
+        """Wait for the requests in hand; after L{GRACE} seconds their connections are cut."""
+        waiting = DeferredList(list(self._running.values()))
+        alarm = self._clock.callLater(GRACE, self._cut)
+        await waiting
+        if alarm.active():
+            alarm.cancel()
+
+    def _cut(self) -> None:
+        for request in list(self._running):
+            request.cut()
 
 
 class Objectstore:

@@ -375,6 +375,16 @@ def test_ended(server: Server) -> None:
     assert server.process.wait(60) == 0
 
 
+def test_ended_while_sending(server: Server) -> None:
+    """SIGTERM does not wait for ever for a client that has stopped sending."""
+    server.boto3().create_bucket(Bucket="bucket")
+    with server.begin_put("/bucket/key", 10, Expect="100-continue") as connection:
+        assert connection.recv(25) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        server.process.terminate()
+        assert server.process.wait(120) == 0
+    assert list((server.directory / "buckets" / ".new").iterdir()) == []
+
+
 def _wait(ready: Any) -> None:
     end = time.monotonic() + 120
     while not ready():

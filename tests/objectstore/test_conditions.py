@@ -1,0 +1,70 @@
+"""Conditions and ranges."""
+
+from __future__ import annotations
+
+import pytest
+
+from nova_tx.objectstore.conditions import http_date, is_unchanged, part
+from nova_tx.objectstore.faults import InvalidRange, PreconditionFailed
+from nova_tx.objectstore.files import Facts
+
+FACTS = Facts(10, "abc", 1_000_000.5, {}, {})
+BEFORE, THEN, AFTER = (http_date(1_000_000 + seconds) for seconds in (-1, 0, 1))
+
+
+@pytest.mark.parametrize(
+    ("headers", "expected"),
+    [
+        ({}, False),
+        ({"if-none-match": '"abc"'}, True),
+        ({"if-none-match": 'W/"abc"'}, True),
+        ({"if-none-match": '"x", "abc"'}, True),
+        ({"if-none-match": "*"}, True),
+        ({"if-none-match": '"x"'}, False),
+        ({"if-none-match": '"x"', "if-modified-since": AFTER}, False),
+        ({"if-modified-since": BEFORE}, False),
+        ({"if-modified-since": THEN}, True),
+        ({"if-modified-since": "nonsense"}, False),
+        ({"if-match": '"abc"'}, False),
+        ({"if-unmodified-since": THEN}, False),
+        ({"if-match": '"x"'}, None),
+        ({"if-unmodified-since": BEFORE}, None),
+        ({"if-match": '"abc"', "if-unmodified-since": BEFORE}, False),
+    ],
+)
+def test_conditions(headers: dict[str, str], expected: bool | None) -> None:
+    """A condition of a GET leads to 304 (True), 412 (None) or the object."""
+    if expected is None:
+        with pytest.raises(PreconditionFailed):
+            is_unchanged(headers, FACTS)
+    else:
+        assert is_unchanged(headers, FACTS) is expected
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        (None, None),
+        ("bytes=0-3", (0, 4)),
+        ("bytes=3-3", (3, 1)),
+        ("bytes=3-", (3, 7)),
+        ("bytes=3-99", (3, 7)),
+        ("bytes=-3", (7, 3)),
+        ("bytes=-99", (0, 10)),
+        ("bytes=5-3", None),
+        ("bytes=-", None),
+        ("bytes=0-1,3-4", None),
+        ("lines=1-2", None),
+        ("bytes=a-b", None),
+    ],
+)
+def test_ranges(text: str | None, expected: tuple[int, int] | None) -> None:
+    """A range is bytes that are there; what can't be read is no range."""
+    assert part(text, 10) == expected
+
+
+@pytest.mark.parametrize("text", ["bytes=10-", "bytes=10-12", "bytes=-0"])
+def test_no_range(text: str) -> None:
+    """A range beyond the object is refused."""
+    with pytest.raises(InvalidRange):
+        part(text, 10)

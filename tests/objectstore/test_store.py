@@ -1,0 +1,178 @@
+"""Buckets and objects in the file system."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.faults import (
+    BucketAlreadyExists,
+    BucketNotEmpty,
+    InvalidBucketName,
+    KeyTooLong,
+)
+from nova_tx.objectstore.files import Facts, pieces
+from nova_tx.objectstore.names import path_of
+from nova_tx.objectstore.store import Store
+from nova_tx.testing.objectstore import put
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    found = Store(str(tmp_path / "buckets"))
+    found.prepare()
+    found.create("bucket", "joe")
+    return found
+
+
+def _get(store: Store, key: str) -> bytes:
+    file, facts = store.open("bucket", key)
+    return b"".join(pieces(file, facts.size))
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", ".new", "a/b", "_images", "a" * 256, "ü", "a\n", "-a", "a b"]
+)
+def test_bucket_names(store: Store, name: str) -> None:
+    """A name that could be a path, or ours, is no bucket's."""
+    with pytest.raises(InvalidBucketName):
+        store.create(name, "joe")
+    with pytest.raises(InvalidBucketName):
+        store.bucket(name)
+
+
+def test_bucket(store: Store) -> None:
+    """A bucket is its maker's, once, until it is removed."""
+    first = store.bucket("bucket")
+    assert store.create("bucket", "joe") == first
+    with pytest.raises(BucketAlreadyExists):
+        store.create("bucket", "eve")
+    assert store.buckets() == (first,)
+    store.remove_bucket("bucket")
+    assert store.buckets() == ()
+    with pytest.raises(BucketNotFound):
+        store.remove_bucket("bucket")
+    assert store.create("bucket", "eve").owner == "eve"
+
+
+@pytest.mark.parametrize("key", [".", "..", "bucket.json", "a/../../b", "k" * 64, "k" * 1024, "\0"])
+def test_keys(store: Store, tmp_path: Path, key: str) -> None:
+    """A key of any text is one object, in its bucket's directory."""
+    put(store, "bucket", key, b"content")
+    assert _get(store, key) == b"content"
+    with pytest.raises(BucketNotEmpty):
+        store.remove_bucket("bucket")
+    files = [each for each in (tmp_path / "buckets").rglob("*") if each.is_file()]
+    objects = tmp_path / "buckets" / "bucket" / "objects"
+    assert [each for each in files if not each.is_relative_to(objects)] == [
+        tmp_path / "buckets" / "bucket" / "bucket.json"
+    ]
+    store.remove("bucket", key)
+    with pytest.raises(KeyNotFound):
+        store.open("bucket", key)
+    store.remove("bucket", key)
+    assert list(objects.iterdir()) == []
+    store.remove_bucket("bucket")
+
+
+def test_file_names() -> None:
+    """Every key's path is short enough for a file system, and no other key's."""
+    keys = [b"a" * n for n in range(1, 1025)] + [b"\xff" * 1024, b"%61", b"a%61", b"=", b"+"]
+    paths = [path_of(key) for key in keys]
+    assert len(set(paths)) == len(keys)
+    assert max(len(piece) for path in paths for piece in path) < 255
+
+
+def test_long_key(store: Store) -> None:
+    """A key has at most 1024 bytes."""
+    with pytest.raises(KeyTooLong):
+        store.open("bucket", "ü" * 513)
+
+
+def test_replaced(store: Store) -> None:
+    """Who reads an object while it is replaced reads the old one to its end."""
+    put(store, "bucket", "key", b"old content")
+    file, facts = store.open("bucket", "key")
+    put(store, "bucket", "key", b"new")
+    assert b"".join(pieces(file, facts.size)) == b"old content"
+    assert _get(store, "key") == b"new"
+
+
+def test_aborted(store: Store, tmp_path: Path) -> None:
+    """An upload that was not committed leaves nothing."""
+    path, file = store.begin()
+    file.write(b"x")
+    store.abort(path, file)
+    assert list((tmp_path / "buckets" / ".new").iterdir()) == []
+
+
+def test_bucket_gone(store: Store) -> None:
+    """An upload into a bucket that was removed meanwhile fails, and does not bring it back."""
+    path, file = store.begin()
+    store.remove_bucket("bucket")
+    with pytest.raises(BucketNotFound):
+        store.commit(path, file, "bucket", "key", Facts(0, "", 0.0, {}, {}))
+    store.abort(path, file)
+    assert store.buckets() == ()
+
+
+def test_leftovers(store: Store, tmp_path: Path) -> None:
+    """What a killed process left unfinished is removed at the next start; objects stay."""
+    put(store, "bucket", "key", b"content")
+    _, file = store.begin()
+    file.close()
+    store.prepare()
+    assert list((tmp_path / "buckets" / ".new").iterdir()) == []
+    assert _get(store, "key") == b"content"
+
+
+def test_facts(store: Store) -> None:
+    """What is known of an object comes back with it."""
+    path, file = store.begin()
+    file.write(b"content")
+    etag = hashlib.md5(b"content").hexdigest()
+    facts = Facts(7, etag, 1.5, {"x-amz-meta-a": "ü"}, {"crc32": "AAAA"})
+    store.commit(path, file, "bucket", "key", facts)
+    file, found = store.open("bucket", "key")
+    file.close()
+    assert found == facts
+
+
+KEYS = ("B", "a", "a/1", "a/2", "a/2/x", "b", "p" * 63, "p" * 64, "p" * 65, "p" * 200, "ü", "日")
+
+
+@pytest.mark.parametrize("limit", [1, 2, 3, 1000])
+@pytest.mark.parametrize("prefix", ["", "a", "a/", "p" * 64, "p" * 70, "q"])
+def test_pages(store: Store, prefix: str, limit: int) -> None:
+    """Pages of any length show the keys of a prefix once, in the order of their bytes."""
+    for key in KEYS:
+        put(store, "bucket", key, b"")
+    found: list[str] = []
+    after: str | None = ""
+    while after is not None:
+        page = store.listing("bucket", prefix, after, "", limit)
+        assert len(page.objects) <= limit
+        found += [key for key, _ in page.objects]
+        after = page.last
+    assert found == sorted((key for key in KEYS if key.startswith(prefix)), key=str.encode)
+
+
+def test_delimiter(store: Store) -> None:
+    """Keys that go on after a delimiter are shown as what they have in common."""
+    for key in KEYS:
+        put(store, "bucket", key, b"")
+    page = store.listing("bucket", "", "", "/", 4)
+    assert ([key for key, _ in page.objects], page.prefixes) == (["B", "a", "b"], ("a/",))
+    page = store.listing("bucket", "a/", "", "/", 1000)
+    assert ([key for key, _ in page.objects], page.prefixes) == (["a/1", "a/2"], ("a/2/",))
+    assert page.last is None
+
+
+def test_no_keys(store: Store) -> None:
+    """A page of no keys says that there are no more, as S3 does."""
+    put(store, "bucket", "key", b"")
+    page = store.listing("bucket", "", "", "", 0)
+    assert (page.objects, page.last) == ((), None)
