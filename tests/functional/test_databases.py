@@ -145,7 +145,7 @@ def test_nouns(server: Server) -> None:
 
 
 def test_migrated(server: Server) -> None:
-    """nova-manage db sync works on each kind of database, and two at once do no harm."""
+    """nova-manage db sync works on each kind of database."""
     database = on(server)
     metadata.drop_all(database.engine)
     with database.engine.begin() as txn:
