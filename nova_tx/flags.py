@@ -202,6 +202,9 @@ class LibvirtFlags:
     libvirt_type: str = flag("kvm", "kvm or qemu")
     libvirt_uri: str = flag("", "connection, instead of the one for libvirt_type")
     use_cow_images: bool = flag(True, "root disks are qcow2 over the shared image, not copies")
+    reboot_grace_seconds: int = flag(
+        30, "seconds a guest has to shut itself down before a reboot cuts its power"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

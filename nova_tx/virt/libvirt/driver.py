@@ -56,6 +56,7 @@ class LibvirtDriver:
         self._clock: IReactorTime = reactor
         self._kind = flags.libvirt_type
         self._cow = flags.use_cow_images
+        self._grace = flags.reboot_grace_seconds
         self._disks = Disks(runner, flags.use_cow_images)
         uri = flags.libvirt_uri or URIS[flags.libvirt_type]
         self._thread = LibvirtThread(reactor, uri, self._seen, self._wake)
@@ -107,12 +108,13 @@ class LibvirtDriver:
 
     async def reboot(self, spec: GuestSpec) -> None:
         """
-        Switch the guest off and on.
+        Ask the guest to shut itself down, cut its power if it does not, start it again.
 
         @raise VirtError: it has no disks here, or could not be started again.
         """
         if not os.path.exists(os.path.join(spec.directory, DISK)):
             raise VirtError(f"{spec.name} has no disks to start from")
+        await self._ask(spec.name)
         await self._end(spec.name)
         await self._start(spec)
 
@@ -141,6 +143,16 @@ class LibvirtDriver:
         await deferToThread(_write, os.path.join(spec.directory, "libvirt.xml"), xml)
         await self._thread.run(_create, xml)
         await self._until(spec.name, lambda power: power == Power.RUNNING, START_LIMIT)
+
+    async def _ask(self, name: str) -> None:
+        """Let the guest write its disks: press its power button, wait a while."""
+        if not self._grace:
+            return
+        await self._thread.run(_shutdown, name)
+        try:
+            await self._until(name, lambda power: power is None, self._grace)
+        except VirtError:
+            _log.info("{name} did not shut itself down", name=name)
 
     async def _end(self, name: str) -> None:
         await self._thread.run(_destroy, name)
@@ -228,6 +240,16 @@ def _power(conn: Any, name: str) -> Power | None:
 
 def _create(conn: Any, xml: str) -> None:
     conn.createXML(xml, 0)
+
+
+def _shutdown(conn: Any, name: str) -> None:
+    """Press the power button."""
+    found = _lookup(conn, name)
+    try:
+        if found is not None:
+            found.shutdown()
+    except library().libvirtError as error:
+        _log.info("{name} can't be asked to shut down: {error}", name=name, error=error)
 
 
 def _destroy(conn: Any, name: str) -> None:
