@@ -217,11 +217,11 @@ def _install_busybox(tree: Path, directory: Path) -> None:
 
 
 def _disk(machine: Machine, tree: Path, root: Path, image: Path) -> None:
-    for name in ("bin", "dev", "lib", "mnt", "proc", "root", "run", "sys", "tmp", "usr", "var"):
+    for name in ("bin", "dev", "lib", "mnt", "proc", "root", "run", "sys", "tmp", "usr", "var/log"):
         (root / name).mkdir(parents=True)
     for name, target in {"sbin": "bin", "lib64": "lib", "usr/bin": "../bin"}.items():
         (root / name).symlink_to(target)
-    for name, target in {"usr/sbin": "../bin", "usr/lib": "../lib", "linuxrc": "bin/init"}.items():
+    for name, target in {"usr/sbin": "../bin", "usr/lib": "../lib", "var/run": "../run"}.items():
         (root / name).symlink_to(target)
     _install_guest(_GUEST / "root", root, machine.console)
     (root / "root").chmod(0o700)
