@@ -9,7 +9,8 @@ by L{nova_tx.compute.reconcile} before messages are taken.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
 
 from sqlalchemy import Connection
 from twisted.internet.defer import CancelledError, DeferredLock
@@ -72,6 +73,8 @@ class ComputeWorker:
         self._stopped = False
         #: instances whose address the network worker has not taken back yet
         self._owed: set[int] = set()
+        #: instances that are worked on, and whose guest ended meanwhile
+        self._ended: set[int] = set()
 
     # Life.
 
@@ -112,7 +115,7 @@ class ComputeWorker:
 
     async def remote_run_instance(self, context: RequestContext, instance_id: int) -> None:
         """Give an instance that is C{scheduling} its address, its disks and its guest."""
-        async with self._turns.of(instance_id):
+        async with self._turn(instance_id):
             try:
                 instance, carrier = await self._database.run(_begin, instance_id, self._host)
             except (WrongState, InstanceNotFound) as error:
@@ -133,7 +136,7 @@ class ComputeWorker:
 
     async def remote_reboot_instance(self, context: RequestContext, instance_id: int) -> None:
         """Switch the guest of an instance that is C{rebooting} off and on."""
-        async with self._turns.of(instance_id):
+        async with self._turn(instance_id):
             found = await self._looked_up(instance_id, states.REBOOTING)
             if found is None:
                 return
@@ -149,7 +152,7 @@ class ComputeWorker:
 
     async def remote_terminate_instance(self, context: RequestContext, instance_id: int) -> None:
         """End the guest of an instance that is C{terminating}, whatever there is of it."""
-        async with self._turns.of(instance_id):
+        async with self._turn(instance_id):
             found = await self._looked_up(instance_id, states.TERMINATING)
             if found is None:
                 return
@@ -180,6 +183,15 @@ class ComputeWorker:
         return output.decode("latin-1")
 
     # Parts of them.
+
+    @asynccontextmanager
+    async def _turn(self, instance_id: int) -> AsyncIterator[None]:
+        """The turn to work on an instance; if its guest ended meanwhile, look again after it."""
+        async with self._turns.of(instance_id):
+            yield
+        if instance_id in self._ended:
+            self._ended.discard(instance_id)
+            self._look()
 
     async def _looked_up(self, instance_id: int, state: str) -> tuple[Instance, str | None] | None:
         """The row and the host that carries its network, if the row is in C{state}."""
@@ -247,6 +259,7 @@ class ComputeWorker:
     async def _destroy(self, instance_id: int) -> None:
         name = self._places.name(instance_id)
         await self._driver.destroy(name, self._places.directory(name))
+        self._ended.discard(instance_id)
 
     async def _give_back(self, instance_id: int) -> bool:
         """Give back an address; if that fails it stays owed, and is tried again."""
@@ -269,11 +282,20 @@ class ComputeWorker:
     # Rows and guests.
 
     def _seen(self, name: str, power: Power) -> None:
-        """A guest ended: look what that means, unless it ended because we work on it."""
+        """A guest ended: look what that means, now or when the work on it is done."""
         instance_id = self._places.instance_id(name)
-        if power not in (Power.SHUTOFF, Power.CRASHED) or instance_id is None:
+        if instance_id is None:
             return
-        if not (self._asked or self._stopped or self._turns.taken(instance_id)):
+        if power not in (Power.SHUTOFF, Power.CRASHED):
+            self._ended.discard(instance_id)
+            return
+        if self._turns.taken(instance_id):
+            self._ended.add(instance_id)
+        else:
+            self._look()
+
+    def _look(self) -> None:
+        if not (self._asked or self._stopped):
             self._asked = True
             _ = background(self.periodic(), "looking at guests")
 
@@ -288,7 +310,7 @@ class ComputeWorker:
             lost = [instance_id for instance_id, _ in strays(rows, names, self._places)]
             for instance_id in await self._database.read(_ended, lost) if lost else ():
                 if instance_id not in busy:
-                    async with self._turns.of(instance_id):
+                    async with self._turn(instance_id):
                         await self._clear(instance_id)
 
     async def _settle(self, decision: Decision) -> None:
@@ -302,10 +324,10 @@ class ComputeWorker:
                 case Act.STOP:
                     await self._moved(row.id, states.STOP)
                 case Act.FAIL:
-                    async with self._turns.of(row.id):
+                    async with self._turn(row.id):
                         await self._give_up(row.id, reasons.RESTARTED)
                 case Act.DESTROY:
-                    async with self._turns.of(row.id):
+                    async with self._turn(row.id):
                         await self._clear(row.id)
                 case Act.TERMINATE:
                     await self.remote_terminate_instance(owner, row.id)

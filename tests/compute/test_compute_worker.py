@@ -489,6 +489,22 @@ async def test_guest_ends(house: House) -> None:
     assert house.network.held == {1}
 
 
+async def test_guest_ends_at_once(house: House) -> None:
+    """A guest that switches itself off before it is said to run is found stopped soon after."""
+    await house.row()
+    worker = await house.worker()
+    real = house.driver.spawn
+
+    async def short(spec: GuestSpec) -> None:
+        await real(spec)
+        house.driver.switch_off(NAME)
+
+    house.driver.spawn = short  # type: ignore[method-assign]
+    await worker.remote_run_instance(JOHN, 1)
+    await worker.stop()
+    assert await house.state() == "shutdown"
+
+
 async def test_other_events(house: House) -> None:
     """Guests that are not ours, and starts, are no news."""
     await _running(house)

@@ -67,13 +67,13 @@ async def test_no_second_disk(tmp_path: Path) -> None:
 
 async def test_grown(tmp_path: Path) -> None:
     """An image that is too small is grown beside itself, then given its name."""
-    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**6)
+    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**7)
     await Disks(runner, True).prepare(spec)
-    grown = f"{spec.image}+1000000"
+    grown = f"{spec.image}+10000000"
     part = grown + "+part"
     assert _argv(runner)[:-1] == [
         ("cp", "--sparse=always", "--reflink=auto", "-T", spec.image, part),
-        ("truncate", "-s", "1000000", part),
+        ("truncate", "-s", "10000000", part),
         ("e2fsck", "-fp", part),
         ("resize2fs", part),
         ("sync", part),
@@ -84,7 +84,7 @@ async def test_grown(tmp_path: Path) -> None:
 
 async def test_partitioned(tmp_path: Path) -> None:
     """An image that is no file system is made longer, and its content left alone."""
-    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**6)
+    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**7)
     runner.answer("e2fsck", exit_code=8, stderr=b"Bad magic number in super-block")
     await Disks(runner, True).prepare(spec)
     assert "resize2fs" not in [each[0] for each in _argv(runner)]
@@ -93,7 +93,7 @@ async def test_partitioned(tmp_path: Path) -> None:
 
 async def test_resize_refused(tmp_path: Path) -> None:
     """That a file system can't be grown is no failure."""
-    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**6)
+    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**7)
     runner.answer("e2fsck", exit_code=1)
     runner.answer("resize2fs", exit_code=1)
     await Disks(runner, True).prepare(spec)
@@ -102,7 +102,7 @@ async def test_resize_refused(tmp_path: Path) -> None:
 
 async def test_resize_hangs(tmp_path: Path) -> None:
     """An image that was half grown is never used."""
-    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**6)
+    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**7)
     runner.program("resize2fs", does=hang)
     with pytest.raises(ProcessFailed):
         await Disks(runner, True).prepare(spec)
@@ -138,11 +138,11 @@ class Slow(FakeRunner):
 async def test_grown_once(tmp_path: Path) -> None:
     """Two first guests of an image share one growing; a later one finds the file."""
     runner = Slow()
-    one = replace(guest_spec(tmp_path, NAME), root_bytes=10**6)
-    two = replace(guest_spec(tmp_path, "instance-00000002"), root_bytes=10**6)
+    one = replace(guest_spec(tmp_path, NAME), root_bytes=10**7)
+    two = replace(guest_spec(tmp_path, "instance-00000002"), root_bytes=10**7)
     disks = Disks(runner, True)
     growing = [Deferred.fromCoroutine(disks.prepare(each)) for each in (one, two)]
-    while len(disks._growing._waiting.get(one.image + "+1000000", ())) < 2:
+    while len(disks._growing._waiting.get(one.image + "+10000000", ())) < 2:
         await deferLater(reactor, 0)  # type: ignore[arg-type]
     runner.gate.callback(None)
     await gatherResults(growing)

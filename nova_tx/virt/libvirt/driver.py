@@ -38,6 +38,8 @@ START_LIMIT = 120.0
 END_LIMIT = 60.0
 #: Where C{libvirt_type} has its hypervisor.
 URIS = {"kvm": "qemu:///system", "qemu": "qemu:///system"}
+#: States of a guest that does not run yet.
+_STARTING = (Power.NOSTATE, Power.PAUSED)
 
 
 @implementer(IVirtDriver)
@@ -142,7 +144,8 @@ class LibvirtDriver:
         xml = domain(spec, self._kind, self._cow)
         await deferToThread(_write, os.path.join(spec.directory, "libvirt.xml"), xml)
         await self._thread.run(_create, xml)
-        await self._until(spec.name, lambda power: power == Power.RUNNING, START_LIMIT)
+        # one that is gone by now has run, and switched itself off at once
+        await self._until(spec.name, lambda power: power not in _STARTING, START_LIMIT)
 
     async def _ask(self, name: str) -> None:
         """Let the guest write its disks: press its power button, wait a while."""
