@@ -107,11 +107,11 @@ class RabbitMQ:
         """The running node's process, if it is ours."""
         try:
             pid = int((self.directory / "pid").read_text())
-            words = Path(f"/proc/{pid}/cmdline").read_bytes()
+            environment = Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
         except (OSError, ValueError):
             return None
         # a pid may long belong to somebody else
-        return pid if os.fsencode(self.directory) in words or b"rabbitmq" in words else None
+        return pid if b"HOME=" + os.fsencode(self.directory) in environment else None
 
     def _end(self, number: signal.Signals, deadline: float) -> None:
         pid = self.pid()
@@ -120,12 +120,12 @@ class RabbitMQ:
         os.kill(pid, number)
         until = time.monotonic() + deadline
         while self.pid() is not None and time.monotonic() < until:
-            try:
-                # reap it, if it is our child
-                os.waitpid(pid, os.WNOHANG)
-            except ChildProcessError:
-                pass
             time.sleep(0.02)
+        try:
+            # reap it, if it is our child
+            os.waitpid(pid, os.WNOHANG)
+        except ChildProcessError:
+            pass
 
     def _answers(self) -> bool:
         try:
@@ -179,10 +179,10 @@ class RabbitMQ:
             "RABBITMQ_MNESIA_BASE": str(place / "mnesia"),
             "RABBITMQ_LOG_BASE": str(place / "log"),
             "RABBITMQ_ENABLED_PLUGINS_FILE": str(place / "plugins"),
-            # a name is needed, to be reached by it is not: no epmd, no port
-            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": (
-                f"-sname {name} -start_epmd false -dist_listen false -erl_epmd_port {self.port}"
-            ),
+            # a name is needed, to be reached by it is not: no epmd, no port; said to every
+            # erl that inherits this, for RabbitMQ looks after its epmd once a minute
+            "ERL_AFLAGS": f"-start_epmd false -dist_listen false -erl_epmd_port {self.port}",
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"-sname {name}",
             # the script becomes the node: its pid is the node's, SIGTERM ends it in good order
             "detached": "1",
         }

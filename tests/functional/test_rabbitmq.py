@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import signal
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,7 @@ from twisted.internet.endpoints import HostnameEndpoint
 from twisted.internet.protocol import Factory, ServerFactory
 from twisted.internet.protocol import Protocol as TwistedProtocol
 from twisted.internet.threads import deferToThread
+from twisted.logger import globalLogPublisher
 from txamqp.content import Content
 from txamqp.spec import load
 
@@ -305,6 +308,19 @@ async def test_not_a_broker(broker: RabbitMQ, opened: Opener) -> None:
     await port.stopListening()
 
 
+async def test_silent_broker(
+    broker: RabbitMQ, opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Something that takes connections and says nothing is not waited for without limit."""
+    monkeypatch.setattr("nova_tx.rpc.amqp_connection._PATIENCE", 0.5)
+    port = reactor.listenTCP(  # type: ignore[attr-defined]
+        0, ServerFactory.forProtocol(TwistedProtocol), interface="127.0.0.1"
+    )
+    with pytest.raises(StartupError, match="no answer"):
+        await opened(broker, rabbit_port=port.getHost().port)
+    await port.stopListening()
+
+
 async def test_broker_that_starts_late(tmp_path: Path, opened: Opener) -> None:
     """A daemon that is started before its broker waits for it."""
     node = RabbitMQ(tmp_path / "rabbitmq", free_port())
@@ -386,6 +402,33 @@ async def test_call_across_a_restart(mortal: RabbitMQ, opened: Opener) -> None:
     # what was in hand comes again, after the first has ended
     await service.after(4)
     assert service.events == ["x begins", "x ends"] * 2
+
+
+async def test_frozen_broker(mortal: RabbitMQ, opened: Opener) -> None:
+    """A broker that freezes is found out by its missing heartbeat; a cast waits until it thaws."""
+    rpc = await opened(mortal, rabbit_heartbeat=1)
+    service = Service()
+    await rpc.serve("compute", "a", service)
+    lost: Deferred[None] = Deferred()
+
+    def watch(event: dict[str, Any]) -> None:
+        if "no heartbeat for 2 s" in str(event.get("reason")) and not lost.called:
+            lost.callback(None)
+
+    globalLogPublisher.addObserver(watch)
+    pid = mortal.pid()
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        cast = soon(rpc.cast(JOHN, "compute", "note", {"value": 1}))
+        await soon(lost)
+        assert not cast.called
+    finally:
+        os.kill(pid, signal.SIGCONT)
+        globalLogPublisher.removeObserver(watch)
+    await cast
+    await service.after(1)
+    assert set(service.events) == {1}
 
 
 async def test_unavailable_while_away(mortal: RabbitMQ, opened: Opener) -> None:
