@@ -71,6 +71,8 @@ class IRPC(Interface):
         is acknowledged when its method has ended.  Messages whose arguments
         have the same C{instance_id} are handled one after the other, in the
         order of arrival; others together, up to C{rpc_thread_pool_size}.
+
+        @raise StartupError: the broker does not allow it.
         """
 
 
