@@ -8,6 +8,7 @@ import contextlib
 import functools
 import io
 import os
+import secrets
 import shutil
 import socket
 import subprocess
@@ -18,15 +19,16 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from nova_tx.db import dialects, services
+from nova_tx.errors import StartupError
 from nova_tx.flags import SqlFlags
 from nova_tx.local import plan as plans
 from nova_tx.local import probe, processes
 from nova_tx.local.libvirtd import PrivateLibvirtd
 from nova_tx.local.places import checkout, locked
 from nova_tx.local.plan import Plan
-from nova_tx.local.rabbitmq import PrivateRabbit
 from nova_tx.local.terminal import LocalError, Say, say
 from nova_tx.manage.main import main as nova_manage
+from nova_tx.testing.rabbitmq import RabbitMQ
 
 #: Name of the administrator, and of the project.
 ADMIN = "admin"
@@ -71,12 +73,11 @@ class Cloud:
         faults = plans.problems(plan)
         if faults:
             raise LocalError(" ".join(faults))
+        self._refuse_twins(plan)
         self.directory.mkdir(parents=True, exist_ok=True)
         with locked(self.directory / "lock"):
-            if any(state.pid for state in self._states()):
-                raise LocalError(f"A cloud runs in {self.directory} already.")
+            self._refuse_twins(plan)
             self._end()
-            probe.check_ports(plan.ports)
             self._write(self._plan_file, plan.to_json())
             try:
                 self._start(plan, patience)
@@ -85,17 +86,22 @@ class Cloud:
                 self._end()
                 raise
 
+    def _refuse_twins(self, plan: Plan) -> None:
+        if any(state.pid for state in self._states()):
+            raise LocalError(f"A cloud runs in {self.directory} already.")
+        probe.check_ports(plan.ports)
+
     def _start(self, plan: Plan, patience: float) -> None:
         self._logs.mkdir(exist_ok=True)
-        rabbit = self._rabbit(plan)
-        account = (rabbit.user, rabbit.password) if plan.bus == "rabbitmq" else ("", "")
+        broker = self._broker(plan)
+        account = (broker.user, broker.password)
         bridge = str(checkout() / "scripts" / "nova-dhcpbridge")
         self._write(
             self.flagfile, plans.flag_file(plan, account, self._libvirtd.uri, bridge), 0o600
         )
         if plan.bus == "rabbitmq":
             with self._step("RabbitMQ"):
-                rabbit.start(patience)
+                broker.start(patience)
         if plan.real:
             with self._step("libvirtd"):
                 self._libvirtd.start(patience)
@@ -169,7 +175,7 @@ class Cloud:
         began = time.monotonic()
         try:
             yield
-        except LocalError as reason:
+        except (LocalError, StartupError) as reason:
             raise LocalError(f"{title}: {reason}") from None
         self._say(f"{title}: {time.monotonic() - began:.1f} s")
 
@@ -204,7 +210,7 @@ class Cloud:
         if plan is None:
             return
         if plan.bus == "rabbitmq":
-            yield State("rabbitmq", processes.running(self._rabbit(plan).record))
+            yield State("rabbitmq", self._broker(plan).pid())
         if plan.real:
             yield State("libvirtd", processes.running(self._libvirtd.record))
         for name in plan.daemons:
@@ -255,7 +261,7 @@ class Cloud:
             self._libvirtd.stop()
             self._remove_network(plan)
         if plan.bus == "rabbitmq":
-            self._rabbit(plan).stop()
+            self._broker(plan).stop()
 
     def _remove_network(self, plan: Plan) -> None:
         networks = str(self.directory / "networks")
@@ -272,11 +278,17 @@ class Cloud:
         found = [*sorted(self._logs.glob("*.log")), self._libvirtd.log]
         plan = self.plan
         if plan is not None:
-            found.append(self._rabbit(plan).log)
+            found.append(self._broker(plan).directory / "output")
         return [path for path in found if path.exists()]
 
-    def _rabbit(self, plan: Plan) -> PrivateRabbit:
-        return PrivateRabbit(self.directory / "rabbitmq", plan.rabbit_port)
+    def _broker(self, plan: Plan) -> RabbitMQ:
+        """The broker of bus C{rabbitmq}; its password is made once, and kept in a file."""
+        if plan.bus != "rabbitmq":
+            return RabbitMQ(self.directory / "rabbitmq", plan.rabbit_port)
+        secret = self.directory / "rabbitmq.password"
+        if not secret.exists():
+            self._write(secret, secrets.token_hex(16), 0o600)
+        return RabbitMQ(self.directory / "rabbitmq", plan.rabbit_port, password=secret.read_text())
 
     def _record(self, name: str) -> Path:
         return self.directory / f"{name}.pid"

@@ -58,8 +58,7 @@ class Plan:
             "metadata": 8775 + self.port_base,
         }
         if self.bus == "rabbitmq":
-            names = ("RabbitMQ", "RabbitMQ's port mapper", "RabbitMQ's distribution")
-            found.update({name: self.rabbit_port + n for n, name in enumerate(names)})
+            found["RabbitMQ"] = self.rabbit_port
         return found
 
     @property
