@@ -21,6 +21,7 @@ All else is the function's own failure, and is raised as it is.
 
 from __future__ import annotations
 
+import functools
 import random
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
@@ -46,6 +47,8 @@ _log = Logger()
 SQLITE_READERS = 4
 #: Seconds between two attempts of a transaction: the first time, and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 5.0
+#: Seconds for which a transaction is tried while the daemon stops.
+IN_A_HURRY = 5.0
 
 
 def now() -> datetime:
@@ -127,16 +130,21 @@ class Database:
         await self.close()
         raise StartupError(why)
 
+    def hurry(self) -> None:
+        """From now on nobody waits long for a database that does not answer; who does gives up."""
+        self._patience = min(IN_A_HURRY, self._patience or IN_A_HURRY)
+        pauses, self._pauses = self._pauses, {}
+        for pause, call in pauses.items():
+            call.cancel()
+            pause.errback(Unavailable("the database does not answer, and time is up"))
+
     async def close(self) -> None:
         """
         Wait for what is running and close every connection.
 
         Who waits for an attempt, and who comes later, gets L{Unavailable}.
         """
-        pauses, self._pauses = self._pauses, {}
-        for pause, call in pauses.items():
-            call.cancel()
-            pause.errback(Unavailable("the database is closed"))
+        self.hurry()
         await self._threads.stop(self.engine.dispose)
 
     def _touch(self) -> None:
@@ -173,12 +181,13 @@ class Database:
         return self._attempts(False, lambda txn: fn(txn, *args, **kwargs), fn)
 
     async def _attempts(self, write: bool, work: Callable[[Connection], T], fn: Any) -> T:
-        end = None if self._patience is None else self._clock.seconds() + self._patience
+        began = self._clock.seconds()
         pause = FIRST_PAUSE
         while True:
+            end = self._end(began)
             try:
                 result = await self._threads.defer(
-                    lambda: self._transaction(write, work, end), write
+                    functools.partial(self._transaction, write, work, end), write
                 )
             except _Again as again:
                 self._note(again, fn.__name__)
@@ -186,12 +195,17 @@ class Database:
                 self._note(None, fn.__name__)
                 return result
             wait = pause * random.uniform(0.5, 1.0)
+            end = self._end(began)
             if end is not None:
                 wait = min(wait, end - self._clock.seconds())
                 if wait <= 0:
                     raise Unavailable("the database does not answer; try again later")
             await self._pause(wait)
             pause = min(2 * pause, LONGEST_PAUSE)
+
+    def _end(self, began: float) -> float | None:
+        """When a transaction that began then is given up; None is never."""
+        return None if self._patience is None else began + self._patience
 
     def _note(self, again: _Again | None, name: str) -> None:
         """Log what an operator needs: once when the database goes, once when it is back."""

@@ -13,7 +13,14 @@ from typing import Any, Protocol
 from twisted.internet.defer import Deferred, succeed
 from twisted.logger import Logger
 
-from nova_tx.errors import InvalidInput, NoSuchMethod, NovaError, RemoteError, WrongState
+from nova_tx.errors import (
+    InvalidInput,
+    NoSuchMethod,
+    NovaError,
+    RemoteError,
+    Unavailable,
+    WrongState,
+)
 from nova_tx.log import background, in_context
 from nova_tx.rpc.envelope import (
     ReplyAddress,
@@ -53,7 +60,11 @@ class Dispatcher:
         self._methods: dict[str, _Method] = {}
 
     async def handle(self, request: Request) -> bytes | None:
-        """The answer as bytes; None for a cast."""
+        """
+        The answer as bytes; None for a cast.
+
+        @raise Unavailable: what a cast needs is away.
+        """
         with in_context(request.context):
             try:
                 result = await self._method(request.method)(request)
@@ -61,6 +72,8 @@ class Dispatcher:
                     return encode_reply(request.reply.msg_id, result)
             except NovaError as error:
                 self._declared(request, error)
+                if request.reply is None and isinstance(error, Unavailable):
+                    raise
                 return _failure(request.reply, error)
             except Exception:
                 # also CancelledError: it comes from inside, nobody cancels a method
@@ -213,7 +226,12 @@ class Intake:
         _ = background(work, "a message").addCallback(lambda _: self._ended(of))
 
     async def _work(self, work: _Work) -> None:
-        reply = await self._dispatcher.handle(work.request)
+        try:
+            reply = await self._dispatcher.handle(work.request)
+        except Unavailable:
+            # what does not come to its end because of ours goes back to the queue
+            (work.delivery.give_back if self._stopped else work.delivery.done)()
+            return
         try:
             if reply is not None and work.request.reply is not None:
                 await work.delivery.reply(work.request.reply.queue, reply)

@@ -57,5 +57,10 @@ def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daem
         print(f"{options.program}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
     return Daemon(
-        reactor, opened, flags.section(LogFlags), options.logfile, warnings=flags.warnings
+        reactor,
+        opened,
+        flags.section(LogFlags),
+        options.logfile,
+        warnings=flags.warnings,
+        stopping=parts.database.hurry,
     )

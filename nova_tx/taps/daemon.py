@@ -49,8 +49,10 @@ class Daemon(MultiService):
         logfile: str | None = None,
         fail: Callable[[Any, str], None] | None = None,
         warnings: Sequence[str] = (),
+        stopping: Callable[[], None] = lambda: None,
     ) -> None:
         """
+        @param stopping: called before the first part is closed.
         @param warnings: what is to be said once, at the start.
         @param logfile: where twistd was told to log; None is standard output.
         @param fail: called with the reactor and a sentence instead of ending the process.
@@ -62,6 +64,7 @@ class Daemon(MultiService):
         self._logfile = logfile
         self._fail = fail or _end
         self._warnings = warnings
+        self._stopping = stopping
         self._opened: list[Part] = []
         self._opening: Deferred[None] | None = None
 
@@ -99,6 +102,7 @@ class Daemon(MultiService):
         return Deferred.fromCoroutine(self._close())
 
     async def _close(self) -> None:
+        self._stopping()
         if self._opening is not None:
             opening = self._opening.addErrback(_cancelled)
             opening.cancel()

@@ -30,7 +30,6 @@ from nova_tx.auth.signatures import v2_signature
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import Database
-from nova_tx.errors import ImageNotFound, InvalidInput, Unauthorized
 from nova_tx.flags import (
     AuthFlags,
     ComputeFlags,
@@ -40,7 +39,7 @@ from nova_tx.flags import (
     NodeFlags,
     QuotaFlags,
 )
-from nova_tx.image.interfaces import IImages
+from nova_tx.image.memory import MemoryImages
 from nova_tx.model import Image, User
 from nova_tx.operations import Operations
 from nova_tx.operations.images import Images
@@ -79,62 +78,25 @@ def an_image(**changes: object) -> Image:
     return replace(image, **changes)  # type: ignore[arg-type]
 
 
-@implementer(IImages)
-class ImageShelf:
+class ImageShelf(MemoryImages):
     """
     Images that a test puts there.
 
     @ivar shown: ids that were asked for one by one, in order.
     """
 
-    names = ("shelf",)
-
     def __init__(self) -> None:
-        self.images: dict[str, Image] = {}
+        super().__init__()
         self.shown: list[str] = []
 
     def put(self, *images: Image) -> None:
         """Add images, or replace them."""
-        self.images.update({image.id: image for image in images})
-
-    async def list(
-        self, context: RequestContext, image_ids: tuple[str, ...] = ()
-    ) -> tuple[Image, ...]:
-        return tuple(
-            image
-            for _, image in sorted(self.images.items())
-            if (image.is_public or image.owner == context.project)
-            and (not image_ids or image.id in image_ids)
-        )
+        for image in images:
+            self.add(image)
 
     async def show(self, context: RequestContext, image_id: str) -> Image:
         self.shown.append(image_id)
-        found = await self.list(context, (image_id,))
-        if not found:
-            raise ImageNotFound(f"The image id '{image_id}' does not exist")
-        return found[0]
-
-    async def register(self, context: RequestContext, location: str) -> str:
-        if "/" not in location:
-            raise InvalidInput(f"'{location}' is not of the form bucket/manifest")
-        image = an_image(
-            id="ami-00000new",
-            location=location,
-            owner=context.project,
-            is_public=False,
-            state="pending",
-        )
-        self.put(image)
-        return image.id
-
-    async def deregister(self, context: RequestContext, image_id: str) -> None:
-        image = await self.show(context, image_id)
-        if image.owner != context.project:
-            raise Unauthorized("The image is another project's")
-        del self.images[image_id]
-
-    async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
-        raise NotImplementedError
+        return await super().show(context, image_id)
 
 
 @implementer(IRPC)

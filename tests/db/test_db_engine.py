@@ -209,8 +209,25 @@ async def test_closed_while_waiting() -> None:
     database = opened(clock, patience=None)
     waiting = start(database.run(Failing(lost())))
     await database.close()
-    with pytest.raises(Unavailable, match="closed"):
+    with pytest.raises(Unavailable, match="time is up"):
         await waiting
+    assert clock.getDelayedCalls() == []
+
+
+def test_hurried_while_waiting() -> None:
+    """A daemon that stops waits no longer for a database that is away."""
+    clock = Clock()
+    database = opened(clock, patience=None)
+    waiting = start(database.run(Failing(lost())))
+    database.hurry()
+    with pytest.raises(Unavailable, match="time is up"):
+        waiting.result.raiseException()  # type: ignore[attr-defined]
+    waiting.addErrback(lambda _: None)
+    late = start(database.run(Failing(*(lost() for _ in range(20_000)))))
+    clock.pump([0.5] * 20)
+    with pytest.raises(Unavailable, match="does not answer"):
+        late.result.raiseException()  # type: ignore[attr-defined]
+    late.addErrback(lambda _: None)
     assert clock.getDelayedCalls() == []
 
 

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+from twisted.internet.defer import Deferred
+
+from nova_tx.errors import Unavailable
 from nova_tx.rpc.envelope import ReplyAddress, Request, encode_request
 from nova_tx.rpc.server import Intake
 from nova_tx.testing.conformance.rpc import JOHN, Service
@@ -57,6 +61,31 @@ def test_answer_that_can_not_be_sent(logged_errors: Any) -> None:
     assert len(logged_errors.flush(OSError)) == 1
     intake.take(Message(fates, "b", "echo", value=1))
     assert fates[1:] == ["b answered", "b done"]
+
+
+class Away:
+    """A service whose database is away until a test says otherwise."""
+
+    def __init__(self) -> None:
+        self.waiting: Deferred[None] = Deferred()
+
+    async def remote_work(self, context: object) -> None:
+        await self.waiting
+
+
+@pytest.mark.parametrize(("stopping", "fate"), [(True, "a back"), (False, "a done")])
+def test_a_cast_that_a_stop_breaks_off_goes_back(stopping: bool, fate: str) -> None:
+    """What can't end because a worker stops is another's to do; else it is its rows' to tell."""
+    fates: list[str] = []
+    service = Away()
+    intake = Intake(service, 1)
+    message = Message(fates, "a")
+    message.body = encode_request(Request("work", {}, JOHN))
+    intake.take(message)
+    stopped = intake.stop() if stopping else None
+    service.waiting.errback(Unavailable("the database does not answer"))
+    assert fates == [fate]
+    assert stopped is None or stopped.called
 
 
 def test_lost_messages_are_not_begun() -> None:
