@@ -16,7 +16,7 @@ from nova_tx.local import probe
 from nova_tx.local.cloud import Cloud
 from nova_tx.local.places import checkout
 from nova_tx.local.plan import Plan
-from nova_tx.local.terminal import LocalError, say
+from nova_tx.local.terminal import LocalError, end_cleanly, say
 
 _KEPT = ("PATH", "XDG_CACHE_HOME", "PYTHONPATH")
 
@@ -78,6 +78,7 @@ def main(argv: Sequence[str]) -> int:
             plan = planned(directory, chosen)
             if plan.real:
                 become_root(_MODULE, words)
+            end_cleanly()
             cloud.up(plan)
             say(f"the cloud is up; clients: . {cloud.novarc}")
         elif chosen.action == "down":

@@ -21,7 +21,7 @@ from nova_tx.local.cloud import Cloud
 from nova_tx.local.cloud_command import add_choices, become_root, planned
 from nova_tx.local.plan import Plan
 from nova_tx.local.publish import Published, publish_tarball
-from nova_tx.local.terminal import Dots, LocalError, say
+from nova_tx.local.terminal import Dots, LocalError, end_cleanly, say
 
 _MODULE = "nova_tx.local.demo"
 _KEY, _BUCKET = "demo-key", "demo-bucket"
@@ -239,6 +239,7 @@ def main(argv: Sequence[str]) -> int:
     except LocalError as reason:
         say(f"demo: {reason}")
         return 1
+    end_cleanly()
     directory = chosen.dir or Path(tempfile.mkdtemp(prefix="nova-demo-"))
     purge = not directory.exists() or not any(directory.iterdir())
     return _perform(Cloud(directory), chosen, purge)

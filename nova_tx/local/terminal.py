@@ -4,6 +4,7 @@ What a person at the terminal sees: sentences, and a bar where there is a wait.
 
 from __future__ import annotations
 
+import signal
 import sys
 import time
 from collections.abc import Callable
@@ -19,6 +20,16 @@ class LocalError(Exception):
 def say(text: str) -> None:
     """One line on stderr, at once: stdout is for results."""
     print(text, file=sys.stderr, flush=True)
+
+
+def end_cleanly() -> None:
+    """From now on being asked to end is like Ctrl-C: what was started is ended first."""
+
+    def interrupt(_number: int, _frame: object) -> None:
+        raise KeyboardInterrupt
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
 
 
 class Bar:

@@ -11,7 +11,8 @@ import socket
 import subprocess
 import sys
 import tarfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -25,6 +26,14 @@ from nova_tx.local.terminal import LocalError
 
 def quiet(_text: str) -> None:
     """Say nothing."""
+
+
+def eventually(there: Callable[[], bool]) -> None:
+    """Wait until it is so."""
+    deadline = time.monotonic() + 120.0
+    while not there():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def free_base() -> int:
@@ -77,8 +86,7 @@ def test_status_shows_what_a_crash_took_and_down_works_after_it(cloud: Cloud) ->
     found = re.fullmatch(r"nova-all +running, pid (\d+)", line)
     assert found
     os.kill(int(found[1]), signal.SIGKILL)
-    while cloud.runs():
-        pass
+    eventually(lambda: not cloud.runs())
     assert cloud.status() == ["nova-all           not running"]
     cloud.down()
     cloud.down()
@@ -121,8 +129,7 @@ def test_five_daemons_over_rabbitmq(tmp_path: Path) -> None:
         assert len(pids) == 6
     finally:
         cloud.down()
-    while any(processes.started(int(pid)) for pid in pids):
-        pass
+    eventually(lambda: not any(processes.started(int(pid)) for pid in pids))
 
 
 def test_a_failing_start_says_why_and_leaves_nothing(tmp_path: Path) -> None:
@@ -166,8 +173,8 @@ def test_publishing_ends_with_three_ids(cloud: Cloud, tmp_path: Path) -> None:
     )
     assert found
     ec2, _ = connect(environment)
-    while any(image.state not in ("available", "failed") for image in ec2.get_all_images()):
-        pass
+    over = ("available", "failed")
+    eventually(lambda: all(image.state in over for image in ec2.get_all_images()))
     image = ec2.get_image(found[1])
     assert (image.state, image.architecture) == ("available", "x86_64")
     assert (image.kernel_id, image.ramdisk_id) == (found[3], found[2])
