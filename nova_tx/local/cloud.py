@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import zipfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from nova_tx.db import dialects, services
@@ -44,9 +44,13 @@ class Cloud:
     and end it.
     """
 
-    def __init__(self, directory: Path, say: Say = say) -> None:
+    def __init__(self, directory: Path, say: Say = say, settings: Sequence[str] = ()) -> None:
+        """
+        @param settings: further lines of its flag file.
+        """
         self.directory = directory.absolute()
         self._say = say
+        self._settings = settings
         self.flagfile = self.directory / "nova.conf"
         self.novarc = self.directory / "novarc"
         self._plan_file = self.directory / "cloud.json"
@@ -96,9 +100,9 @@ class Cloud:
         broker = self._broker(plan)
         account = (broker.user, broker.password)
         bridge = str(checkout() / "scripts" / "nova-dhcpbridge")
-        self._write(
-            self.flagfile, plans.flag_file(plan, account, self._libvirtd.uri, bridge), 0o600
-        )
+        flags = plans.flag_file(plan, account, self._libvirtd.uri, bridge)
+        flags += "".join(f"{line}\n" for line in self._settings)
+        self._write(self.flagfile, flags, 0o600)
         if plan.bus == "rabbitmq":
             with self._step("RabbitMQ"):
                 broker.start(patience)
@@ -110,7 +114,7 @@ class Cloud:
         began = time.monotonic()
         with self._step(", ".join(plan.daemons)):
             for name in plan.daemons:
-                self._start_daemon(name)
+                self.start_daemon(name)
             self._await("the EC2 API", patience, lambda: _answers(plan.ec2_port))
             self._await("the objectstore", patience, lambda: _answers(plan.s3_port))
             for topic in _WORKERS:
@@ -142,7 +146,8 @@ class Cloud:
             raise LocalError(f"nova-manage {' '.join(words[:2])}: {err.getvalue().strip()}")
         return out.getvalue()
 
-    def _start_daemon(self, name: str) -> None:
+    def start_daemon(self, name: str) -> None:
+        """Start one of its daemons, which does not run; returns at once."""
         argv = [sys.executable, "-m", "nova_tx.taps.launch", name, "--nodaemon"]
         argv += [f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
         environment = {**os.environ, "PYTHONPATH": str(checkout()), "PYTHONUNBUFFERED": "1"}
@@ -153,7 +158,7 @@ class Cloud:
         while not there():
             plan = self.plan
             for name in plan.daemons if plan else ():
-                if processes.running(self._record(name)) is None:
+                if self.pid(name) is None:
                     raise LocalError(f"{name} ended:\n{processes.tail(self._log(name))}")
             if time.monotonic() > deadline:
                 raise LocalError(f"{what} does not answer; the logs are in {self._logs}.")
@@ -190,6 +195,10 @@ class Cloud:
 
     # Status.
 
+    def pid(self, name: str) -> int | None:
+        """Process of one of its daemons, None if it does not run."""
+        return processes.running(self._record(name))
+
     def status(self) -> list[str]:
         """
         One line per part.
@@ -214,7 +223,7 @@ class Cloud:
         if plan.real:
             yield State("libvirtd", processes.running(self._libvirtd.record))
         for name in plan.daemons:
-            yield State(name, processes.running(self._record(name)))
+            yield State(name, self.pid(name))
         for name, pid in sorted(self._libvirtd.guests().items()):
             yield State(f"guest {name}", pid, needed=False)
 
