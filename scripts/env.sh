@@ -102,8 +102,8 @@ newest_python() {
 # virtual_environment cloud|tests: make it, or bring it up to date when setup.py has changed
 virtual_environment() {
     case $1 in
-    tests) extras=clients,test,postgres,mysql ;;
-    *) extras=clients ;;
+    tests) extras=clients,postgres,mysql,test ;;
+    *) extras=clients,postgres,mysql ;;
     esac
     if pkg-config --exists libvirt 2>/dev/null; then extras=$extras,libvirt; fi
     want="$extras $(cksum <"$CHECKOUT/setup.py")"

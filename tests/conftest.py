@@ -39,7 +39,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_finish() -> None:
     gc.collect()
-    gc.freeze()  # so that the collection after each test is short
+    gc.freeze()  # so that the collection after each test sees little else
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -92,6 +92,7 @@ def logged_errors() -> Iterator[LoggedErrors]:
     try:
         yield errors
         left = errors.flush()
+        gc.freeze()  # what has outlived this test is not looked at after the next
     finally:
         globalLogPublisher.removeObserver(errors)
     texts = [each if isinstance(each, str) else each.getTraceback() for each in left]

@@ -44,14 +44,19 @@ class Published:
         return f'emi="{self.image}"; eri="{ramdisk}"; eki="{kernel}";'
 
 
+#: What 64 bits are called.
+X86_64 = ("amd64", "x86_64")
+
+
 def bundle_arch(arch: str | None, tarball: str) -> str:
     """
     The architecture as a manifest says it.
 
-    As in the original only the word C{amd64} means 64 bits: given, or in the
-    tarball's name.                                          [spec/04 section 6]
+    Given, or in the tarball's name; the original took C{x86_64} for 32 bits,
+    which helps nobody.                                     [spec/04 section 6; spec/15 C27]
     """
-    return "x86_64" if (arch or ("amd64" if "amd64" in tarball else "")) == "amd64" else "i386"
+    name = arch or next((each for each in X86_64 if each in tarball), "i386")
+    return "x86_64" if name in X86_64 else name
 
 
 def choose(files: Sequence[Path]) -> Chosen:

@@ -1,0 +1,89 @@
+"""What is found where: a file that silently fails to register is a red test, not a riddle."""
+
+from __future__ import annotations
+
+from types import SimpleNamespace
+from typing import Any, cast
+
+import nova_tx.auth
+import nova_tx.image
+import nova_tx.network.managers
+import nova_tx.scheduler.policies
+import nova_tx.virt
+import nova_tx.virt.libvirt
+from nova_tx.api.ec2.action import actions
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.image.interfaces import IImages
+from nova_tx.manage.catalogue import categories
+from nova_tx.network.managers.interfaces import INetworkManager
+from nova_tx.operations import Operations
+from nova_tx.scheduler.policies.interfaces import IPolicy
+from nova_tx.taps.parts import drivers
+from nova_tx.virt.interfaces import IVirtDriver
+
+
+def test_actions() -> None:
+    """The EC2 door has these actions, and no others."""
+    found = actions(cast(Operations, SimpleNamespace()))
+    assert set(found) == {
+        "CreateKeyPair",
+        "DeleteKeyPair",
+        "DeregisterImage",
+        "DescribeAvailabilityZones",
+        "DescribeImages",
+        "DescribeInstances",
+        "DescribeKeyPairs",
+        "DescribeRegions",
+        "DescribeSecurityGroups",
+        "GetConsoleOutput",
+        "RebootInstances",
+        "RegisterImage",
+        "RunInstances",
+        "TerminateInstances",
+    }
+
+
+def test_drivers() -> None:
+    """Each flag that chooses a driver can choose among these names."""
+    found: dict[Any, set[str]] = {
+        IVirtDriver: set(drivers(IVirtDriver, nova_tx.virt, nova_tx.virt.libvirt)),
+        INetworkManager: set(drivers(INetworkManager, nova_tx.network.managers)),
+        IPolicy: set(drivers(IPolicy, nova_tx.scheduler.policies)),
+        IImages: set(drivers(IImages, nova_tx.image)),
+        IUsers: set(drivers(IUsers, nova_tx.auth)),
+    }
+    assert found == {
+        IVirtDriver: {"fake", "libvirt"},
+        INetworkManager: {"nova.network.manager.FlatDHCPManager", "flat_dhcp"},
+        IPolicy: {
+            "nova.scheduler.chance.ChanceScheduler",
+            "nova.scheduler.zone.ZoneScheduler",
+            "chance",
+            "nova.scheduler.simple.SimpleScheduler",
+            "simple",
+        },
+        IImages: {"nova.image.s3.S3ImageService", "s3", "memory"},
+        IUsers: {"nova.auth.dbdriver.DbDriver", "database", "memory"},
+    }
+
+
+def test_commands() -> None:
+    """nova-manage has these categories, in this order, with these actions."""
+    assert {name: list(each.actions) for name, each in categories().items()} == {
+        "user": ["admin", "create", "delete", "exports", "list", "modify"],
+        "project": [
+            "add",
+            "create",
+            "delete",
+            "environment",
+            "list",
+            "remove",
+            "zipfile",
+        ],
+        "role": ["add", "has", "remove"],
+        "fixed": ["list"],
+        "network": ["create", "list"],
+        "vm": ["list"],
+        "service": ["list"],
+        "db": ["sync", "version"],
+    }
