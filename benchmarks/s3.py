@@ -1,0 +1,84 @@
+"""
+S3 PUT and GET of 1 KiB and of 64 MiB, one client and sixteen, beside nginx.
+
+The same requests go to both, over loopback, in turns; both store in one directory of one file
+system, and write an access log.  Of several rounds the median counts.  nginx computes no MD5,
+looks no user up, and does not wait for the disk: it answers when the kernel has the bytes.
+"""
+
+from __future__ import annotations
+
+import statistics
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from benchmarks.figures import Figure
+from benchmarks.s3_load import Load, Result, run
+from benchmarks.s3_servers import ACCESS, SECRET, Server, nginx, objectstore
+
+KIB, MIB = 2**10, 2**20
+_ROUNDS = 3
+_METHODS, _CLIENTS = ("PUT", "GET"), (1, 16)
+
+
+def figures(quick: bool) -> Iterator[Figure]:
+    """Each measure, and the longest stall of the event loop under it."""
+    small, large = (1.0, 1.0) if quick else (4.0, 6.0)
+    with (
+        tempfile.TemporaryDirectory(prefix="benchmark-s3-") as name,
+        objectstore(Path(name, "nova")) as ours,
+        nginx(Path(name, "nginx")) as theirs,
+    ):
+        for clients in _CLIENTS:
+            for method in _METHODS:
+                yield from _compare(ours, theirs, method, clients, KIB, small, quick)
+        size = 4 * MIB if quick else 64 * MIB
+        for clients in _CLIENTS:
+            for method in _METHODS:
+                yield from _compare(ours, theirs, method, clients, size, large, quick)
+
+
+def _compare(
+    ours: Server, theirs: Server, method: str, clients: int, size: int, seconds: float, quick: bool
+) -> Iterator[Figure]:
+    rounds: list[tuple[Result, Result]] = []
+    ours.longest_stall()
+    for _ in range(1 if quick else _ROUNDS):
+        mine, other = (
+            run(
+                Load(
+                    port=server.port,
+                    method=method,
+                    bucket="bucket",
+                    clients=clients,
+                    seconds=seconds,
+                    size=size,
+                    access=ACCESS,
+                    secret=SECRET,
+                    keys=16 if size == KIB else 1,
+                    least=16 if size == KIB else 1,
+                )
+            )
+            for server in (ours, theirs)
+        )
+        rounds.append((mine, other))
+    small = size == KIB
+    what = f"{method} of {'1 KiB' if small else f'{size // MIB} MiB'}, {clients} client(s)"
+    factor, unit = (1.0, "ops/s") if small else (size / MIB, "MiB/s")
+    rates = [statistics.median(each.rate for each in column) * factor for column in zip(*rounds)]
+    yield Figure(what, rates[0], unit, "≥ 1,500" if small else "≥ 95 %", [("nginx", rates[1])])
+    middle = [
+        statistics.median(each.latencies[len(each.latencies) // 2] for each in column)
+        for column in zip(*rounds)
+    ]
+    yield Figure(
+        f"{what}: median answer", middle[0] * 1000, "ms", "", [("nginx", middle[1] * 1000)]
+    )
+    yield Figure(f"{what}: longest stall of the event loop", ours.longest_stall() * 1000, "ms")
+
+
+if __name__ == "__main__":
+    for figure in figures("--quick" in sys.argv[1:]):
+        print(figure.line(), flush=True)
