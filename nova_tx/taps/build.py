@@ -11,7 +11,7 @@ from nova_tx.db import upgrade
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import LogFlags
-from nova_tx.taps.daemon import Daemon, Part
+from nova_tx.taps.daemon import Daemon, Part, heed_sigterm
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
 
@@ -56,6 +56,7 @@ def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daem
         # twistd would show a traceback
         print(f"{options.program}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
+    reactor.callWhenRunning(heed_sigterm, reactor)
     return Daemon(
         reactor,
         opened,

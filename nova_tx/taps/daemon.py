@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import atexit
 import os
+import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any, Protocol
@@ -112,6 +113,29 @@ class Daemon(MultiService):
                 await part.close()
             except Exception:
                 _log.failure("{part} did not close cleanly", part=type(part).__name__)
+
+
+def heed_sigterm(reactor: Any) -> None:
+    """
+    From now on SIGTERM closes the daemon, and the process ends with status 0.
+
+    Twisted's own way, which is set up when the reactor starts, ends it by the
+    signal once all is closed, as if it had been cut short.
+    """
+    told: list[int] = []
+
+    def stop(number: int, _frame: object) -> None:
+        if not told:
+            told.append(number)
+            reactor.callFromThread(_stop, reactor)
+
+    signal.signal(signal.SIGTERM, stop)
+
+
+def _stop(reactor: Any) -> None:
+    _log.info("Received SIGTERM, shutting down.")
+    if reactor.running:
+        reactor.stop()
 
 
 def _cancelled(failure: Failure) -> None:
