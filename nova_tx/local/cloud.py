@@ -42,7 +42,11 @@ class Cloud:
 
     What runs is known by files in there, so that any later process can show
     and end it.
+
+    @cvar launcher: module that a daemon is started by.
     """
+
+    launcher = "nova_tx.taps.launch"
 
     def __init__(self, directory: Path, say: Say = say, settings: Sequence[str] = ()) -> None:
         """
@@ -148,7 +152,7 @@ class Cloud:
 
     def start_daemon(self, name: str) -> None:
         """Start one of its daemons, which does not run; returns at once."""
-        argv = [sys.executable, "-m", "nova_tx.taps.launch", name, "--nodaemon"]
+        argv = [sys.executable, "-m", self.launcher, name, "--nodaemon"]
         argv += [f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
         environment = {**os.environ, "PYTHONPATH": str(checkout()), "PYTHONUNBUFFERED": "1"}
         processes.start(argv, self._record(name), self._log(name), environment)
