@@ -25,9 +25,7 @@ class RunInstances(Action):
         "AddressingType",
         "BlockDeviceMapping",
         "ClientToken",
-        "DisableApiTermination",
         "EbsOptimized",
-        "InstanceInitiatedShutdownBehavior",
         "Monitoring",
         "SubnetId",
     )
