@@ -106,7 +106,7 @@ class PrivateLibvirtd:
         """Name and process id of each guest, whether or not libvirtd is there to ask."""
         found = {}
         for record in (self.directory / "run" / "libvirt" / "qemu").glob("*.pid"):
-            text = record.read_text().strip()
+            text = _read(record).decode().strip()
             command = Path(f"/proc/{text}/cmdline")
             name = record.stem
             if text.isdigit() and f"guest={name}".encode() in _read(command):

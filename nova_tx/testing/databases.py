@@ -6,6 +6,7 @@ They need no reactor, and outlive the process that started them until they are s
 
 from __future__ import annotations
 
+import contextlib
 import glob
 import os
 import pwd
@@ -72,6 +73,15 @@ class Server:
         """End it as a crash would."""
         self._end(signal.SIGKILL)
 
+    def pid(self) -> int | None:
+        """Its process, while it runs."""
+        try:
+            with open(self._pid_file, encoding="ascii") as file:
+                pid = int(file.read())
+        except FileNotFoundError:
+            return None
+        return pid if self._runs(pid) else None
+
     def _path(self, name: str) -> str:
         return os.path.join(self._directory, name)
 
@@ -104,19 +114,16 @@ class Server:
     _first_database: str
 
     def _end(self, how: signal.Signals) -> None:
-        try:
-            with open(self._pid_file, encoding="ascii") as file:
-                pid = int(file.read())
-        except FileNotFoundError:
-            return
+        pid = self.pid()
         deadline = time.monotonic() + PATIENCE
-        if self._runs(pid):
+        if pid is not None:
             os.kill(pid, how)
-        while self._runs(pid):
+        while self.pid() is not None:
             if time.monotonic() > deadline:
                 raise RuntimeError(f"process {pid} does not end: {self._path('log')}")
             time.sleep(0.02)
-        os.unlink(self._pid_file)
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(self._pid_file)
 
     def _runs(self, pid: int) -> bool:
         """Whether that process is still the server of this directory."""
