@@ -9,6 +9,7 @@ import pytest
 from twisted.application.service import IServiceMaker
 from twisted.plugin import getPlugins
 
+from nova_tx.flags import Flags, sections
 from nova_tx.taps.daemon import Daemon
 
 DAEMONS = ("api", "objectstore", "scheduler", "compute", "network", "all")
@@ -68,3 +69,9 @@ def test_a_wrong_choice_is_one_line(tmp_path: Path, capsys: pytest.CaptureFixtur
     said = capsys.readouterr().err
     assert said.startswith("nova-scheduler: unknown --scheduler_driver 'nova.no.Such'; there are: ")
     assert said.count("\n") == 1
+
+
+def test_the_example_flag_file_is_known() -> None:
+    """etc/nova.conf names no flag that is not there."""
+    example = Path(__file__).resolve().parents[1] / "etc" / "nova.conf"
+    assert Flags.load([f"--flagfile={example}"], sections()).warnings == []
