@@ -27,7 +27,7 @@ class Payload(Protocol):
 
     trailers: dict[str, str]
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """
         What these bytes of the request are of the object.
 
@@ -55,7 +55,7 @@ class PlainPayload:
         self._expected = sha256
         self._sha256 = hashlib.sha256()
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         if self._expected is not None:
             self._sha256.update(data)
         return data
@@ -113,7 +113,7 @@ class ChunkedPayload:
         self._sha256 = hashlib.sha256()
         self._done = False
 
-    def feed(self, data: bytes) -> bytes:
+    def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         self._buffer += data
         decoded: list[bytes] = []
         while self._step(decoded):

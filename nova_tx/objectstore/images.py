@@ -25,12 +25,18 @@ class Images:
     """C{/_images}, for callers that are known."""
 
     def __init__(
-        self, registrations: Registrations, objects: Objects, database: Database, pool: IPool
+        self,
+        registrations: Registrations,
+        objects: Objects,
+        database: Database,
+        files: IPool,
+        bodies: IPool,
     ) -> None:
         self._registrations = registrations
         self._objects = objects
         self._database = database
-        self._pool = pool
+        self._files = files
+        self._bodies = bodies
 
     async def serve(
         self, call: Call, caller: Caller, request: StreamingRequest, payload: Payload
@@ -70,12 +76,14 @@ class Images:
         if image.state != images.AVAILABLE:
             raise ImageUnavailable(f"image {image_id} is {image.state}")
         try:
-            file = await self._pool.run(open, self._registrations.file(image_id), "rb", buffering=0)
+            file = await self._files.run(
+                open, self._registrations.file(image_id), "rb", buffering=0
+            )
         except FileNotFoundError:
             raise ImageNotFound(f"image {image_id} has lost its file") from None
         with file:
             headers = {"content-type": "application/octet-stream"}
-            await request.send_file(200, headers, file, image.size or 0)
+            await request.send_file(200, headers, file, 0, image.size or 0, self._bodies)
 
     async def _register(self, call: Call, caller: Caller) -> Answer:
         location = _needed(call, "image_location")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import dataclass, field
 
 from nova_tx.auth.s3_payload import Payload
@@ -19,11 +20,9 @@ from nova_tx.objectstore.files import Facts
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.store import Bucket, Store
 from nova_tx.objectstore.threads import IPool
-from nova_tx.objectstore.uploads import receive
+from nova_tx.objectstore.uploads import Uploads
 
 _MOST_KEYS = 1000
-#: Bytes of a body that only says where a bucket is to be.
-_SMALL = 65536
 #: What S3 has that would be done wrongly if it were taken for something else.
 # fmt: off
 _MISSING = frozenset(
@@ -63,9 +62,15 @@ def xml_answer(body: bytes, status: int = 200) -> Answer:
 class Objects:
     """Buckets and objects, for callers that are known."""
 
-    def __init__(self, store: Store, pool: IPool) -> None:
+    def __init__(self, store: Store, files: IPool, bodies: IPool) -> None:
+        """
+        @param files: runs what is short.
+        @param bodies: runs what takes in or sends what is large.
+        """
         self._store = store
-        self._pool = pool
+        self._pool = files
+        self._bodies = bodies
+        self._uploads = Uploads(store, files, bodies)
 
     async def serve(
         self, call: Call, caller: Caller, request: StreamingRequest, payload: Payload
@@ -100,7 +105,9 @@ class Objects:
         @raise BucketNotFound: there is none.
         @raise AccessDenied: it is another project's.
         """
-        bucket = await self._pool.run(self._store.bucket, name)
+        bucket = self._store.known(name)
+        if bucket is None:
+            bucket = await self._pool.run(self._store.bucket, name)
         if not caller.may_use(bucket.owner):
             raise AccessDenied("the bucket belongs to another project")
         return bucket
@@ -168,7 +175,7 @@ class Objects:
             for name in ("x-amz-copy-source", "if-match", "if-none-match"):
                 if name in call.headers:
                     raise NotImplementedHere(f"PUT with {name} is not implemented")
-            facts = await receive(call, request.body, payload, self._store, self._pool)
+            facts = await self._uploads.receive(call, request.body, payload)
             checksums = {f"x-amz-checksum-{name}": each for name, each in facts.checksums.items()}
             return Answer(200, {"etag": f'"{facts.etag}"', **checksums})
         if call.method == "DELETE":
@@ -181,8 +188,8 @@ class Objects:
         return await self._send(call, request)
 
     async def _send(self, call: Call, request: StreamingRequest) -> Answer | None:
-        file, facts = await self._pool.run(self._store.open, call.bucket, call.key)
-        with file:
+        file, content, facts = await self._pool.run(self._store.look, call.bucket, call.key)
+        with file or contextlib.nullcontext():
             headers = _object_headers(call, facts)
             if is_unchanged(call.headers, facts):
                 return Answer(304, headers)
@@ -192,13 +199,15 @@ class Objects:
                 request.setHeader(b"content-range", b"bytes */%d" % facts.size)
                 raise
             first, count = asked or (0, facts.size)
-            file.seek(first)
             if asked:
                 headers["content-range"] = f"bytes {first}-{first + count - 1}/{facts.size}"
             elif call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
                 for name, value in facts.checksums.items():
                     headers[f"x-amz-checksum-{name}"] = value
-            await request.send_file(206 if asked else 200, headers, file, count)
+            status = 206 if asked else 200
+            if file is None:
+                return Answer(status, headers, content[first : first + count])
+            await request.send_file(status, headers, file, first, count, self._bodies)
         return None
 
 
@@ -230,13 +239,7 @@ async def swallow(request: StreamingRequest, payload: Payload) -> None:
 
     @raise InvalidArgument: it is long.
     """
-    size = 0
-
-    def count(data: bytes) -> None:
-        nonlocal size
-        size += len(payload.feed(data))
-        if size > _SMALL:
-            raise InvalidArgument("the request's body is too long")
-
-    await request.body.pour(count)
+    if not request.body.small:
+        raise InvalidArgument("the request's body is too long")
+    payload.feed(await request.body.whole())
     payload.finish()

@@ -25,8 +25,9 @@ from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.store import Store
 from nova_tx.objectstore.threads import IPool, Pool
 
-#: Threads for files, and images unbundled at once.
+#: Threads for what is short, for large bodies, and images unbundled at once.
 _FILE_THREADS = 4
+_BODY_THREADS = 4
 _IMAGE_THREADS = 2
 #: Seconds that a request may take when the daemon is to end.
 GRACE = 10.0
@@ -84,19 +85,20 @@ class Objectstore:
         users: IUsers,
         database: Database,
         reactor: Any,
-        pools: tuple[IPool, IPool] | None = None,
+        pools: tuple[IPool, IPool, IPool] | None = None,
     ) -> None:
         """
         Nothing is opened before L{open}; users and database are opened by others.
 
-        @param pools: where files are read and written, and where images are
-            unbundled; by default threads of this reactor.
+        @param pools: for what is short with files, for large bodies, and for
+            images that are unbundled; by default threads of this reactor.
         """
         self._pools = pools or (
             Pool(reactor, "objectstore", _FILE_THREADS),
+            Pool(reactor, "bodies", _BODY_THREADS),
             Pool(reactor, "images", _IMAGE_THREADS),
         )
-        files, unbundling = self._pools
+        files, bodies, unbundling = self._pools
         self._store = Store(s3.buckets_path)
         self._registrations = Registrations(
             images.images_path,
@@ -106,13 +108,13 @@ class Objectstore:
             database,
             unbundling,
         )
-        objects = Objects(self._store, files)
+        objects = Objects(self._store, files, bodies)
         door = Door(
             users,
             Roles(auth),
             reactor,
             objects,
-            Images(self._registrations, objects, database, files),
+            Images(self._registrations, objects, database, files, bodies),
         )
         self.site = StreamingSite(door, reactor)
 

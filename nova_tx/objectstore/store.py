@@ -14,7 +14,7 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
 from typing import BinaryIO
@@ -25,6 +25,8 @@ from nova_tx.objectstore.files import Facts, read_facts, sync_directory, write_f
 from nova_tx.objectstore.names import check_bucket, check_key, entries, path_of
 
 _NEW = ".new"
+#: Bytes of an object that is read as a whole.
+SMALL = 2**16
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,16 @@ class Listing:
     last: str | None
 
 
+@dataclass(frozen=True)
+class New:
+    """A small object that is to be stored."""
+
+    bucket: str
+    key: str
+    content: bytes
+    facts: Facts
+
+
 class Store:
     """The files of one objectstore; no other process writes to them."""
 
@@ -64,6 +76,7 @@ class Store:
         self._new = os.path.join(path, _NEW)
         # names are changed by one thread at a time; what takes long is done outside
         self._names = Lock()
+        self._known: dict[str, Bucket] = {}
 
     def prepare(self) -> None:
         """Make the directory, remove what an earlier process left unfinished."""
@@ -83,17 +96,25 @@ class Store:
                     found.append(self.bucket(name))
         return tuple(found)
 
+    def known(self, name: str) -> Bucket | None:
+        """A bucket that was asked for before; does not block."""
+        return self._known.get(name)
+
     def bucket(self, name: str) -> Bucket:
         """
         One bucket.
 
         @raise BucketNotFound: there is none.
         """
-        try:
-            with open(os.path.join(self._path, check_bucket(name), "bucket.json")) as file:
-                return Bucket(name=name, **json.load(file))
-        except (FileNotFoundError, NotADirectoryError):
-            raise BucketNotFound(f"the bucket {name} does not exist") from None
+        found = self._known.get(name)
+        if found is None:
+            path = os.path.join(self._path, check_bucket(name), "bucket.json")
+            try:
+                with self._names, open(path) as file:
+                    found = self._known[name] = Bucket(name=name, **json.load(file))
+            except (FileNotFoundError, NotADirectoryError):
+                raise BucketNotFound(f"the bucket {name} does not exist") from None
+        return found
 
     def create(self, name: str, owner: str) -> Bucket:
         """
@@ -133,6 +154,7 @@ class Store:
         with self._names:
             if next(self._keys(self._objects(name), b"", b"", b""), None) is not None:
                 raise BucketNotEmpty(f"there are objects in the bucket {name}")
+            self._known.pop(name, None)
             try:
                 os.rename(os.path.join(self._path, name), old)
             except FileNotFoundError:
@@ -157,6 +179,44 @@ class Store:
             write_facts(file, facts)
             file.flush()
             os.fsync(file.fileno())
+        _sync(self._name(path, bucket, key))
+
+    def put(self, objects: Sequence[New]) -> list[Exception | None]:
+        """
+        Store some objects, safe on the disk when this returns; for each, why it is not.
+
+        What they share is waited for once.
+        """
+        results: list[Exception | None] = []
+        directories: dict[str, None] = {}
+        for each in objects:
+            try:
+                directories.update(dict.fromkeys(self._put(each)))
+                results.append(None)
+            except Exception as error:
+                results.append(error)
+        _sync(directories)
+        return results
+
+    def _put(self, new: New) -> Iterable[str]:
+        path, file = self.begin()
+        try:
+            with file:
+                file.write(new.content)
+                write_facts(file, new.facts)
+                file.flush()
+                os.fdatasync(file.fileno())
+            return self._name(path, new.bucket, new.key)
+        except BaseException:
+            self.abort(path, file)
+            raise
+
+    def _name(self, path: str, bucket: str, key: str) -> Iterable[str]:
+        """
+        Give a new file its name; returns the directories that are changed, the last one first.
+
+        @raise BucketNotFound: the bucket was removed meanwhile.
+        """
         *above, name = path_of(check_key(key))
         chain = [self._objects(bucket)]
         with self._names:
@@ -169,10 +229,7 @@ class Store:
                 os.replace(path, os.path.join(chain[-1], name))
             except FileNotFoundError:
                 raise BucketNotFound(f"the bucket {bucket} does not exist") from None
-        for directory in reversed(chain):
-            # one that is gone again was removed with the object by a later request
-            with contextlib.suppress(FileNotFoundError):
-                sync_directory(directory)
+        return reversed(chain)
 
     def abort(self, path: str, file: BinaryIO) -> None:
         """Forget an upload that was not committed."""
@@ -198,6 +255,18 @@ class Store:
         except BaseException:
             file.close()
             raise
+
+    def look(self, bucket: str, key: str) -> tuple[BinaryIO | None, bytes, Facts]:
+        """
+        An object to send: its file as by L{open}, or its bytes if they are few.
+
+        @raise BucketNotFound, KeyNotFound: there is none.
+        """
+        file, facts = self.open(bucket, key)
+        if facts.size > SMALL:
+            return file, b"", facts
+        with file:
+            return None, os.pread(file.fileno(), facts.size, 0), facts
 
     def remove(self, bucket: str, key: str) -> None:
         """
@@ -271,3 +340,10 @@ class Store:
                     yield from self._keys(os.path.join(directory, name), key, prefix, after)
             elif key.startswith(prefix) and key > after:
                 yield key
+
+
+def _sync(directories: Iterable[str]) -> None:
+    for directory in directories:
+        # one that is gone again was removed with the object by a later request
+        with contextlib.suppress(FileNotFoundError):
+            sync_directory(directory)

@@ -11,11 +11,12 @@ from collections.abc import Callable
 from typing import Protocol
 
 from nova_tx.auth.s3_payload import Payload
+from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.calls import Call
+from nova_tx.objectstore.commits import Commits
 from nova_tx.objectstore.faults import BadDigest, InvalidDigest, NotImplementedHere
 from nova_tx.objectstore.files import Facts
-from nova_tx.objectstore.request import Body
-from nova_tx.objectstore.store import Store
+from nova_tx.objectstore.store import New, Store
 from nova_tx.objectstore.threads import IPool
 
 _KEPT = frozenset(
@@ -27,7 +28,7 @@ _NO_CHECKSUM = frozenset(("mode", "algorithm", "type"))
 
 
 class _Digest(Protocol):
-    def update(self, data: bytes, /) -> None: ...
+    def update(self, data: bytes | memoryview, /) -> None: ...
     def digest(self) -> bytes: ...
 
 
@@ -35,7 +36,7 @@ class _Crc32:
     def __init__(self) -> None:
         self._value = 0
 
-    def update(self, data: bytes, /) -> None:
+    def update(self, data: bytes | memoryview, /) -> None:
         self._value = zlib.crc32(data, self._value)
 
     def digest(self) -> bytes:
@@ -89,47 +90,88 @@ def _digests(headers: dict[str, str]) -> dict[str, _Digest]:
     return {name: _ALGORITHMS[name]() for name in sorted(wanted - _NO_CHECKSUM)}
 
 
-async def receive(call: Call, body: Body, payload: Payload, store: Store, pool: IPool) -> Facts:
-    """
-    Store the body of a PUT as an object: whole, right and safe, or not at all.
+class _Intake:
+    """What is computed of a body as it passes."""
 
-    @raise BadDigest, InvalidDigest: it is not what its headers announce.
-    @raise MalformedPayload, PayloadMismatch, SignatureMismatch: nor what was signed.
-    @raise BucketNotFound: the bucket is gone.
-    @raise ConnectionLost: the client went away.
-    """
-    md5 = hashlib.md5(usedforsecurity=False)
-    expected = _announced_md5(call.headers)
-    digests = _digests(call.headers)
-    size = 0
-    path, file = await pool.run(store.begin)
+    def __init__(self, headers: dict[str, str], payload: Payload) -> None:
+        """
+        @raise InvalidDigest, NotImplementedHere: of what the headers announce.
+        """
+        self._headers = headers
+        self._payload = payload
+        self._size = 0
+        self._md5 = hashlib.md5(usedforsecurity=False)
+        self._expected = _announced_md5(headers)
+        self._digests = _digests(headers)
 
-    def write(data: bytes) -> None:
-        nonlocal size
-        decoded = payload.feed(data)
-        size += len(decoded)
-        md5.update(decoded)
-        for digest in digests.values():
+    def feed(self, data: bytes | memoryview) -> bytes | memoryview:
+        """
+        What these bytes are of the object.
+
+        @raise MalformedPayload, SignatureMismatch: it can't be the body that was signed.
+        """
+        decoded = self._payload.feed(data)
+        self._size += len(decoded)
+        self._md5.update(decoded)
+        for digest in self._digests.values():
             digest.update(decoded)
-        file.write(decoded)
+        return decoded
 
-    try:
-        await body.pour(write)
-        payload.finish()
-        if expected is not None and md5.digest() != expected:
+    def facts(self) -> Facts:
+        """
+        What is known of the object, now that all of it passed.
+
+        @raise BadDigest: it is not what its headers announce.
+        @raise MalformedPayload, PayloadMismatch: nor what was signed.
+        """
+        self._payload.finish()
+        if self._expected is not None and self._md5.digest() != self._expected:
             raise BadDigest("the body's MD5 is not the one in Content-MD5")
-        facts = Facts(
-            size,
-            md5.hexdigest(),
+        return Facts(
+            self._size,
+            self._md5.hexdigest(),
             time.time(),
-            kept_headers(call.headers),
-            _checked({**call.headers, **payload.trailers}, digests),
+            kept_headers(self._headers),
+            _checked({**self._headers, **self._payload.trailers}, self._digests),
         )
-        await pool.run(store.commit, path, file, call.bucket, call.key, facts)
-    except Exception:  # CancelledError is one
-        await pool.run(store.abort, path, file)
-        raise
-    return facts
+
+
+class Uploads:
+    """Stores the bodies of PUTs as objects: whole, right and safe, or not at all."""
+
+    def __init__(self, store: Store, files: IPool, bodies: IPool) -> None:
+        """
+        @param files: runs what is short; where small objects are written.
+        @param bodies: where large bodies are taken in.
+        """
+        self._store = store
+        self._bodies = bodies
+        self._commits = Commits(store, files)
+
+    async def receive(self, call: Call, body: Body, payload: Payload) -> Facts:
+        """
+        Store one.
+
+        @raise BadDigest, InvalidDigest: it is not what its headers announce.
+        @raise MalformedPayload, PayloadMismatch, SignatureMismatch: nor what was signed.
+        @raise BucketNotFound: the bucket is gone.
+        @raise ConnectionLost: the client went away.
+        """
+        intake = _Intake(call.headers, payload)
+        if body.small:
+            content = bytes(intake.feed(await body.whole()))
+            facts = intake.facts()
+            await self._commits.put(New(call.bucket, call.key, content, facts))
+            return facts
+        path, file = await self._bodies.run(self._store.begin)
+        try:
+            await body.pour(lambda data: file.write(intake.feed(data)), self._bodies)
+            facts = intake.facts()
+            await self._bodies.run(self._store.commit, path, file, call.bucket, call.key, facts)
+        except Exception:  # CancelledError is one
+            await self._bodies.run(self._store.abort, path, file)
+            raise
+        return facts
 
 
 def _checked(announced: dict[str, str], digests: dict[str, _Digest]) -> dict[str, str]:

@@ -95,7 +95,7 @@ class RunningObjectstore:
             users,
             self.database,
             self._reactor,
-            (InlinePool(), InlinePool()),
+            (InlinePool(), InlinePool(), InlinePool()),
         )
         await self.objectstore.open()
         self._listening = self._reactor.listenTCP(0, self.objectstore.site, interface="127.0.0.1")
