@@ -101,6 +101,7 @@ class AmqpRPC:
             host,
             service,
             self._flags.rpc_thread_pool_size,
+            self._clock,
             self._answer,
             self._servings.remove,
         )

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from txamqp.client import Closed
 from zope.interface import implementer
@@ -53,6 +54,7 @@ class Serving:
         host: str,
         service: object,
         limit: int,
+        clock: IReactorTime,
         answer: Callable[[str, bytes], Awaitable[None]],
         forget: Callable[[Serving], None],
     ) -> None:
@@ -64,7 +66,7 @@ class Serving:
         self._names = (topic, f"{topic}.{host}")
         self._exchange = exchange
         self._limit = max(1, limit)
-        self._intake = Intake(service, limit)
+        self._intake = Intake(service, limit, clock)
         self._answer = answer
         self._forget = forget
         self._channel: Channel | None = None

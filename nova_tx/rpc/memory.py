@@ -96,7 +96,8 @@ class MemoryRPC:
 
     async def serve(self, topic: str, host: str, service: object) -> IServing:
         limit = self._flags.rpc_thread_pool_size
-        serving = _Serving(self, (topic, f"{topic}.{host}"), Intake(service, limit), limit)
+        intake = Intake(service, limit, self._clock)
+        serving = _Serving(self, (topic, f"{topic}.{host}"), intake, limit)
         self._servings.append(serving)
         for name in serving.names:
             self._queues.setdefault(name, _Queue()).consumers.append(serving)
@@ -183,19 +184,27 @@ class _Delivery:
         self._bus._settled()
 
     def give_back(self) -> None:
-        self._consumer.returned.append(self)
+        self._consumer.fetched -= 1
+        if self._consumer.returned is not None:
+            self._consumer.returned.append(self)
+        else:
+            self.queue.messages.appendleft(self.message)
+            self._bus._settled()
 
 
 @implementer(IServing)
 class _Serving:
-    """@ivar fetched: how many messages are in hand or wait for their turn here."""
+    """
+    @ivar fetched: how many messages are in hand or wait for their turn here.
+    @ivar returned: what is given back while it is being stopped, in order.
+    """
 
     def __init__(
         self, bus: MemoryRPC, names: tuple[str, ...], intake: Intake, prefetch: int
     ) -> None:
         self.names = names
         self.fetched = 0
-        self.returned: list[_Delivery] = []
+        self.returned: list[_Delivery] | None = None
         self._bus = bus
         self._intake = intake
         self._prefetch = max(1, prefetch)
@@ -209,11 +218,13 @@ class _Serving:
         self._intake.take(delivery)
 
     def stop(self) -> Deferred[None]:
+        returned: list[_Delivery] = []
+        self.returned = returned
         ended = self._intake.stop()
+        self.returned = None
         if not self._stopped:
             self._stopped = True
             self._bus._leave(self)
-            returned, self.returned = self.returned, []
             for delivery in reversed(returned):
                 delivery.queue.messages.appendleft(delivery.message)
             self._bus._settled(len(returned))

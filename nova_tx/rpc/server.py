@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
+from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
 from nova_tx.errors import (
@@ -33,6 +34,10 @@ from nova_tx.rpc.envelope import (
 
 _log = Logger()
 
+#: Seconds that a message keeps its place while a part that it needs is away, before it goes back
+#: to its queue to be tried again.
+PAUSE = 1.0
+
 
 class Delivery(Protocol):
     """A message that a transport fetched from a queue and has not acknowledged yet."""
@@ -49,7 +54,7 @@ class Delivery(Protocol):
         """It has been handled: take it off the queue."""
 
     def give_back(self) -> None:
-        """It was not begun: put it back."""
+        """It was not begun, or did not come to its end: put it back."""
 
 
 class Dispatcher:
@@ -151,10 +156,13 @@ class Intake:
     The messages of one consumer: at most C{limit} in hand, one at a time per instance.
 
     Messages for the same C{instance_id} keep the order in which they arrived.
+    A cast whose method raised L{Unavailable} goes back to its queue after L{PAUSE}.
     """
 
-    def __init__(self, service: object, limit: int) -> None:
+    def __init__(self, service: object, limit: int, clock: IReactorTime) -> None:
         self._dispatcher = Dispatcher(service)
+        self._clock = clock
+        self._pauses: dict[Deferred[None], IDelayedCall] = {}
         self._limit = max(1, limit)
         self._in_hand = 0
         self._waiting: dict[_Work, None] = {}
@@ -200,6 +208,9 @@ class Intake:
         self._ready.clear()
         for work in waiting:
             work.delivery.give_back()
+        for pause, call in list(self._pauses.items()):
+            call.cancel()
+            pause.callback(None)
         if self._in_hand == 0:
             return succeed(None)
         ended: Deferred[None] = Deferred()
@@ -229,14 +240,23 @@ class Intake:
         try:
             reply = await self._dispatcher.handle(work.request)
         except Unavailable:
-            # what does not come to its end because of ours goes back to the queue
-            (work.delivery.give_back if self._stopped else work.delivery.done)()
+            await self._pause()
+            work.delivery.give_back()
             return
         try:
             if reply is not None and work.request.reply is not None:
                 await work.delivery.reply(work.request.reply.queue, reply)
         finally:
             work.delivery.done()
+
+    async def _pause(self) -> None:
+        """Wait a little, so that what is away is not asked for without end."""
+        if self._stopped:
+            return
+        pause: Deferred[None] = Deferred()
+        self._pauses[pause] = self._clock.callLater(PAUSE, pause.callback, None)
+        await pause
+        del self._pauses[pause]
 
     async def _refuse(self, delivery: Delivery, error: InvalidInput) -> None:
         answer = refusal(delivery.body, error)

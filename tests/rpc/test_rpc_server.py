@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
+from twisted.internet.task import Clock
 
 from nova_tx.errors import Unavailable
 from nova_tx.rpc.envelope import ReplyAddress, Request, encode_request
-from nova_tx.rpc.server import Intake
+from nova_tx.rpc.server import PAUSE, Intake
 from nova_tx.testing.conformance.rpc import JOHN, Service
 
 
@@ -43,7 +44,7 @@ def test_acknowledged_after_the_answer() -> None:
     """A message is off the queue only when its method has ended and its answer is safe."""
     fates: list[str] = []
     service = Service()
-    intake = Intake(service, 2)
+    intake = Intake(service, 2, Clock())
     intake.take(Message(fates, "a"))
     assert (service.events, fates) == (["a begins"], [])
     service.gate("a").callback(None)
@@ -53,7 +54,7 @@ def test_acknowledged_after_the_answer() -> None:
 def test_answer_that_can_not_be_sent(logged_errors: Any) -> None:
     """An answer that can't be sent costs its caller the answer, not the worker its place."""
     fates: list[str] = []
-    intake = Intake(Service(), 1)
+    intake = Intake(Service(), 1, Clock())
     message = Message(fates, "a", "who", **{"x": 1})
     message.broken = True
     intake.take(message)
@@ -73,26 +74,44 @@ class Away:
         await self.waiting
 
 
-@pytest.mark.parametrize(("stopping", "fate"), [(True, "a back"), (False, "a done")])
-def test_a_cast_that_a_stop_breaks_off_goes_back(stopping: bool, fate: str) -> None:
-    """What can't end because a worker stops is another's to do; else it is its rows' to tell."""
+def test_a_cast_without_a_part_it_needs_comes_again() -> None:
+    """What a cast needs is away: after a pause it goes back to its queue, never off it."""
     fates: list[str] = []
-    service = Away()
-    intake = Intake(service, 1)
+    service, clock = Away(), Clock()
+    intake = Intake(service, 1, clock)
     message = Message(fates, "a")
     message.body = encode_request(Request("work", {}, JOHN))
     intake.take(message)
-    stopped = intake.stop() if stopping else None
     service.waiting.errback(Unavailable("the database does not answer"))
-    assert fates == [fate]
-    assert stopped is None or stopped.called
+    assert fates == []
+    clock.advance(PAUSE)
+    assert fates == ["a back"]
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_a_cast_that_a_stop_breaks_off_goes_back_at_once(before: bool) -> None:
+    """Who stops keeps nothing that waits for a part that is away."""
+    fates: list[str] = []
+    service, clock = Away(), Clock()
+    intake = Intake(service, 1, clock)
+    message = Message(fates, "a")
+    message.body = encode_request(Request("work", {}, JOHN))
+    intake.take(message)
+    away = Unavailable("the database does not answer")
+    if before:
+        service.waiting.errback(away)
+    stopped = intake.stop()
+    if not before:
+        service.waiting.errback(away)
+    assert fates == ["a back"]
+    assert stopped.called and clock.getDelayedCalls() == []
 
 
 def test_lost_messages_are_not_begun() -> None:
     """What the broker will deliver again is not begun; what follows it in its lane is."""
     fates: list[str] = []
     service = Service()
-    intake = Intake(service, 2)
+    intake = Intake(service, 2, Clock())
     messages = [Message(fates, name, key=name, instance_id=1) for name in "abc"]
     for message in messages:
         intake.take(message)
@@ -107,7 +126,7 @@ def test_a_lane_holds_up_nobody_else() -> None:
     """Messages that wait for their instance take no room from other instances."""
     fates: list[str] = []
     service = Service()
-    intake = Intake(service, 2)
+    intake = Intake(service, 2, Clock())
     for name in "abc":
         intake.take(Message(fates, name, key=name, instance_id=1))
     intake.take(Message(fates, "d", key="d", instance_id=2))
@@ -120,7 +139,7 @@ def test_a_lane_holds_up_nobody_else() -> None:
 def test_odd_instance_ids() -> None:
     """An instance_id that is no id at all is no reason to fail."""
     fates: list[str] = []
-    intake = Intake(Service(), 2)
+    intake = Intake(Service(), 2, Clock())
     for number, odd in enumerate([[1], {"a": 1}, None, 1.5]):
         intake.take(Message(fates, str(number), "note", value=odd, instance_id=odd))
     assert len(fates) == 8
@@ -130,7 +149,7 @@ def test_many_at_once() -> None:
     """A thousand messages that end at once are handled without nesting."""
     fates: list[str] = []
     service = Service()
-    intake = Intake(service, 1)
+    intake = Intake(service, 1, Clock())
     intake.take(Message(fates, "first"))
     for number in range(2000):
         intake.take(Message(fates, str(number), "note", value=number, instance_id=number % 3))
@@ -142,7 +161,7 @@ def test_hold_then_stop() -> None:
     """Held, nothing more is begun; stopped, it goes back in order, and so does what comes late."""
     fates: list[str] = []
     service = Service()
-    intake = Intake(service, 1)
+    intake = Intake(service, 1, Clock())
     for name in "abc":
         intake.take(Message(fates, name))
     intake.hold()
@@ -158,7 +177,7 @@ def test_stop_waits() -> None:
     """A stop fires when the last message in hand is acknowledged, for each who asked."""
     fates: list[str] = []
     service = Service()
-    intake = Intake(service, 2)
+    intake = Intake(service, 2, Clock())
     for name in "ab":
         intake.take(Message(fates, name))
     stops = [intake.stop(), intake.stop()]
