@@ -7,13 +7,14 @@ On the wire each field is a key C{_context_<field>} of the message.    [spec/01 
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from nova_tx.ids import new_request_id
 
 _PREFIX = "_context_"
-_TIME = "%Y-%m-%dT%H:%M:%SZ"
+_TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,10 +44,9 @@ class RequestContext:
 
     def to_wire(self) -> dict[str, object]:
         """The fields as keys of a message."""
-        wire: dict[str, object] = {
-            _PREFIX + field.name: getattr(self, field.name) for field in dataclasses.fields(self)
-        }
-        wire[_PREFIX + "timestamp"] = self.timestamp.strftime(_TIME)
+        wire: dict[str, object] = {key: getattr(self, name) for name, key in _KEYS}
+        naive = self.timestamp.replace(tzinfo=None)
+        wire[_PREFIX + "timestamp"] = naive.isoformat(timespec="seconds") + "Z"
         return wire
 
     @classmethod
@@ -59,19 +59,29 @@ class RequestContext:
         @raise ValueError: a field is of the wrong type.
         """
         fields: dict[str, object] = {"user": None, "project": None}
-        for field in dataclasses.fields(cls):
-            value = message.get(_PREFIX + field.name)
+        for name, key in _KEYS:
+            value = message.get(key)
             if value is None:
                 continue
-            if field.name in ("is_admin", "read_deleted"):
+            if name in ("is_admin", "read_deleted"):
                 if not isinstance(value, bool):
-                    raise ValueError(f"{field.name} is not true or false")
+                    raise ValueError(f"{name} is not true or false")
             elif not isinstance(value, str):
-                raise ValueError(f"{field.name} is not a text")
-            if field.name == "timestamp":
-                value = datetime.strptime(str(value), _TIME).replace(tzinfo=UTC)
-            fields[field.name] = value
+                raise ValueError(f"{name} is not a text")
+            elif name == "timestamp":
+                value = _moment(value)
+            fields[name] = value
         return cls(**fields)  # type: ignore[arg-type]
+
+
+#: Each field, and its key on the wire.
+_KEYS = tuple((field.name, _PREFIX + field.name) for field in dataclasses.fields(RequestContext))
+
+
+def _moment(text: str) -> datetime:
+    if not _TIME.match(text):
+        raise ValueError(f"{text!r} is no time")
+    return datetime.fromisoformat(text)
 
 
 def admin_context() -> RequestContext:

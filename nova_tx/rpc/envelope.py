@@ -179,9 +179,12 @@ def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
+_READER = json.JSONDecoder(parse_constant=_refuse)
+
+
 def _decode(body: bytes) -> dict[str, object]:
     try:
-        message = json.loads(body, parse_constant=_refuse)
+        message = _READER.decode(body.decode("utf-8"))
     except (ValueError, RecursionError):
         raise InvalidInput("the message is not JSON") from None
     if not isinstance(message, dict):
