@@ -10,6 +10,7 @@ from twisted.logger import Logger
 
 from nova_tx.auth import s3_signatures
 from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.known import KnownUsers
 from nova_tx.auth.roles import Roles
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.context import RequestContext
@@ -62,7 +63,7 @@ class Door:
         """
         @param clock: seconds since 1970.
         """
-        self._users = users
+        self._users = KnownUsers(users, clock)
         self._roles = roles
         self._clock = clock
         self._objects = objects
