@@ -173,9 +173,13 @@ class Daemons(Cloud):
         """boto3's client of its objectstore."""
         return self.client("s3")
 
-    def publish(self, bucket: str, name: str, content: bytes, client: Any = None) -> str:
-        """Bundle an image, upload it into a new bucket, register it; returns its id."""
-        s3, ec2 = client or (self.s3, self.ec2)
+    def publish(self, bucket: str, name: str, content: bytes) -> str:
+        """Upload an image into a new bucket and register it; returns its id."""
+        location = self.upload(bucket, name, content, self.s3)
+        return str(self.ec2.register_image(Name=name, ImageLocation=location)["ImageId"])
+
+    def upload(self, bucket: str, name: str, content: bytes, s3: Any) -> str:
+        """Bundle an image and upload it into a new bucket; returns its location."""
         s3.create_bucket(Bucket=bucket)
         with tempfile.TemporaryDirectory(prefix="bundle-") as directory:
             source = Path(directory, name)
@@ -183,9 +187,7 @@ class Daemons(Cloud):
             keys = [Path(self.environment[each]).read_bytes() for each in _KEYS]
             for path in bundle(str(source), directory, name, "x86_64", None, None, *keys):
                 s3.put_object(Bucket=bucket, Key=Path(path).name, Body=Path(path).read_bytes())
-        location = f"{bucket}/{name}.manifest.xml"
-        found = ec2.register_image(Name=name, ImageLocation=location)
-        return str(found["ImageId"])
+        return f"{bucket}/{name}.manifest.xml"
 
     def image_state(self, image_id: str) -> str:
         """What DescribeImages says of an image."""
