@@ -34,6 +34,7 @@ setup(
             "pytest-twisted>=1.14",
             "hypothesis>=6",
             "boto3>=1.35",
+            "awscli>=1.36",
             "ruff>=0.9",
             "mypy>=1.13",
             "mypy-zope>=1.0.9",
