@@ -282,6 +282,10 @@ class VirtError(NovaError):
     """The hypervisor could not do it."""
 
 
+class HypervisorAway(Unavailable, VirtError):
+    """The hypervisor does not answer: what was asked of it was done or not; ask again."""
+
+
 class FabricError(NovaError):
     """The host's network could not be set up."""
 

@@ -16,9 +16,6 @@ from nova_tx.errors import (
     VirtError,
 )
 
-#: The nova-compute that built it ended in the middle.
-RESTARTED = "nova-compute was restarted while the instance was being built"
-
 _SENTENCES: tuple[tuple[type[Exception], str], ...] = (
     (NoMoreAddresses, "Every address of the network is taken"),
     (NetworkNotFound, "There is no network for the instance"),

@@ -30,8 +30,7 @@ class Act(enum.Enum):
 
     RUN = "its guest runs"
     STOP = "its guest is gone"
-    FAIL = "its guest was never finished"
-    BUILD = "the message to build it was lost"
+    BUILD = "the message to build it was lost, or its builder"
     REBOOT = "the message to reboot it was lost"
     TERMINATE = "it is to end"
     DESTROY = "it should have left nothing"
@@ -72,8 +71,10 @@ def _act(row: Instance, power: Power | None, directory: bool, now: datetime) -> 
     match row.state_description:
         case states.SCHEDULING:
             return Act.BUILD if _lost(row.scheduled_at, now) else None
+        case states.NETWORKING if gone:
+            return Act.BUILD if _lost(row.updated_at, now) else None
         case states.NETWORKING:
-            return Act.FAIL if gone else Act.RUN
+            return Act.RUN
         case states.RUNNING:
             return Act.STOP if gone else None
         case states.SHUTDOWN:

@@ -26,7 +26,14 @@ from nova_tx.compute.turns import Turns
 from nova_tx.context import RequestContext, admin_context
 from nova_tx.db import instances, networks
 from nova_tx.db.engine import Database, now
-from nova_tx.errors import InstanceNotFound, StartupError, Unavailable, VirtError, WrongState
+from nova_tx.errors import (
+    InstanceNotFound,
+    StartupError,
+    Unavailable,
+    Unroutable,
+    VirtError,
+    WrongState,
+)
 from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, NodeFlags
 from nova_tx.image.interfaces import IImages
 from nova_tx.log import background
@@ -114,7 +121,13 @@ class ComputeWorker:
     # Messages.
 
     async def remote_run_instance(self, context: RequestContext, instance_id: int) -> None:
-        """Give an instance that is C{scheduling} its address, its disks and its guest."""
+        """
+        Give an instance that is C{scheduling} its address, its disks and its guest.
+
+        One that is C{networking} here was begun, and is gone on with.
+
+        @raise Unavailable: a part that it needs is away; ask again.
+        """
         async with self._turn(instance_id):
             try:
                 instance, carrier = await self._database.run(_begin, instance_id, self._host)
@@ -126,6 +139,7 @@ class ComputeWorker:
             except CancelledError:
                 raise
             except Exception as error:
+                _let_pass(error)
                 _log.failure("instance {id} could not be built", id=instance_id)
                 await self._give_up(instance_id, reasons.sentence(error))
                 return
@@ -135,7 +149,11 @@ class ComputeWorker:
                 await self._clear(instance_id)
 
     async def remote_reboot_instance(self, context: RequestContext, instance_id: int) -> None:
-        """Switch the guest of an instance that is C{rebooting} off and on."""
+        """
+        Switch the guest of an instance that is C{rebooting} off and on.
+
+        @raise Unavailable: a part that it needs is away; ask again.
+        """
         async with self._turn(instance_id):
             found = await self._looked_up(instance_id, states.REBOOTING)
             if found is None:
@@ -145,13 +163,18 @@ class ComputeWorker:
             except CancelledError:
                 raise
             except Exception as error:
+                _let_pass(error)
                 _log.failure("instance {id} could not be rebooted", id=instance_id)
                 await self._not_rebooted(instance_id, reasons.sentence(error))
             else:
                 await self._moved(instance_id, states.RUN, reason=None)
 
     async def remote_terminate_instance(self, context: RequestContext, instance_id: int) -> None:
-        """End the guest of an instance that is C{terminating}, whatever there is of it."""
+        """
+        End the guest of an instance that is C{terminating}, whatever there is of it.
+
+        @raise Unavailable: a part that it needs is away; ask again.
+        """
         async with self._turn(instance_id):
             found = await self._looked_up(instance_id, states.TERMINATING)
             if found is None:
@@ -161,7 +184,8 @@ class ComputeWorker:
                 await self._network.deallocate_fixed_ip(context, found[1], instance_id)
             except CancelledError:
                 raise
-            except Exception:
+            except Exception as error:
+                _let_pass(error)
                 _log.failure("instance {id} could not be ended, yet", id=instance_id)
                 return
             self._owed.discard(instance_id)
@@ -323,9 +347,6 @@ class ComputeWorker:
                     await self._moved(row.id, states.RUN, launched_at=row.launched_at or now())
                 case Act.STOP:
                     await self._moved(row.id, states.STOP)
-                case Act.FAIL:
-                    async with self._turn(row.id):
-                        await self._give_up(row.id, reasons.RESTARTED)
                 case Act.DESTROY:
                     async with self._turn(row.id):
                         await self._clear(row.id)
@@ -341,6 +362,12 @@ class ComputeWorker:
             _log.failure("instance {id} is not settled, yet", id=row.id)
 
 
+def _let_pass(error: Exception) -> None:
+    """What is away comes back, and the work is done then; where nobody ever was, nobody will be."""
+    if isinstance(error, Unavailable) and not isinstance(error, Unroutable):
+        raise error
+
+
 # In a database thread.
 
 
@@ -350,8 +377,14 @@ def _look_up(txn: Connection, instance_id: int) -> tuple[Instance, str | None]:
 
 
 def _begin(txn: Connection, instance_id: int, host: str) -> tuple[Instance, str | None]:
-    """Begin to build: the same, after the move."""
-    instance = instances.move(txn, instance_id, states.BUILD, host=host)
+    """
+    Begin to build, or go on with what was begun here: the same, after the move.
+
+    @raise WrongState: it is neither to be built nor being built here.
+    """
+    instance = instances.get(txn, instance_id)
+    if instance.state_description != states.NETWORKING or instance.host != host:
+        instance = instances.move(txn, instance_id, states.BUILD, host=host)
     return instance, networks.host_for(txn, instance_id)
 
 

@@ -17,7 +17,8 @@ class IVirtDriver(Interface):
     Starts and ends guests on this host.
 
     Guests outlive the driver: one that is closed and opened again finds them.
-    Every method may be repeated after a crash in the middle of it.
+    Every method may be repeated after a crash in the middle of it, and after
+    L{HypervisorAway}, a L{VirtError} that each may raise.
     """
 
     names = Attribute("What flag connection_type calls it.")

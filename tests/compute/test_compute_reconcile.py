@@ -23,8 +23,8 @@ JUST, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(minutes=5)
     [
         (states.NETWORKING, Power.RUNNING, Act.RUN),
         (states.NETWORKING, Power.PAUSED, Act.RUN),
-        (states.NETWORKING, Power.SHUTOFF, Act.FAIL),
-        (states.NETWORKING, None, Act.FAIL),
+        (states.NETWORKING, Power.SHUTOFF, None),
+        (states.NETWORKING, None, None),
         (states.RUNNING, Power.RUNNING, None),
         (states.RUNNING, Power.PAUSED, None),
         (states.RUNNING, Power.SHUTDOWN, None),
@@ -41,7 +41,7 @@ JUST, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(minutes=5)
     ],
 )
 def test_table(state: str, power: Power | None, wanted: Act | None) -> None:
-    """A guest that is there runs, one that is gone stops its row, unfinished ones fail."""
+    """A guest that is there runs, one that is gone stops its row."""
     rows = [an_instance(state_description=state, scheduled_at=JUST, updated_at=JUST)]
     guests = {} if power is None else {NAME: power}
     assert [each.act for each in decide(rows, guests, (), PLACES, NOW)] == (
@@ -68,6 +68,13 @@ def test_lost_build() -> None:
     """An instance that was given to this host long ago, and not begun, is built."""
     for since, wanted in ((JUST, []), (None, []), (LONG_AGO, [Act.BUILD])):
         rows = [an_instance(state_description=states.SCHEDULING, scheduled_at=since)]
+        assert [each.act for each in decide(rows, {}, (), PLACES, NOW)] == wanted
+
+
+def test_lost_builder() -> None:
+    """An instance that was begun here long ago, and is worked on by nobody, is gone on with."""
+    for since, wanted in ((JUST, []), (LONG_AGO, [Act.BUILD])):
+        rows = [an_instance(state_description=states.NETWORKING, updated_at=since)]
         assert [each.act for each in decide(rows, {}, (), PLACES, NOW)] == wanted
 
 

@@ -10,7 +10,7 @@ import pytest
 from twisted.internet import reactor
 from twisted.internet.task import Clock
 
-from nova_tx.errors import StartupError, VirtError
+from nova_tx.errors import HypervisorAway, StartupError, VirtError
 from nova_tx.flags import LibvirtFlags
 from nova_tx.states import Power
 from nova_tx.testing.runner import FakeRunner
@@ -52,10 +52,10 @@ async def test_not_installed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 async def test_unreachable(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """A libvirt that is not there is a VirtError after the attempts, and says where."""
+    """A libvirt that is not there is away after the attempts, which says where it should be."""
     monkeypatch.setattr(thread, "ATTEMPTS", 1)
     uri = f"qemu+unix:///system?socket={tmp_path}/none"
-    with pytest.raises(VirtError, match="libvirt at qemu") as caught:
+    with pytest.raises(HypervisorAway, match="libvirt at qemu") as caught:
         await _thread(uri=uri).open()
     assert caught.value.__cause__ is not None
 
@@ -70,19 +70,22 @@ async def test_work_on_connection() -> None:
     await found.close()
 
 
+class Dead:
+    """A connection that broke."""
+
+    def isAlive(self) -> bool:
+        return False
+
+    def unregisterCloseCallback(self) -> None: ...
+    def domainEventDeregisterAny(self, number: int) -> None: ...
+    def close(self) -> None: ...
+
+
 async def test_reopened() -> None:
     """A connection that died is opened again by the next work, and its return is told."""
     told: list[str] = []
     found = LibvirtThread(reactor, "test:///default", lambda *a: None, lambda: told.append("back"))
     await found.open()
-
-    class Dead:
-        def isAlive(self) -> bool:
-            return False
-
-        def unregisterCloseCallback(self) -> None: ...
-        def domainEventDeregisterAny(self, number: int) -> None: ...
-        def close(self) -> None: ...
 
     held = await found.run(lambda conn: conn)
     found._conn = Dead()
@@ -94,11 +97,27 @@ async def test_reopened() -> None:
 
 
 async def test_refused() -> None:
-    """What libvirt refuses is a VirtError, and its connection stays."""
+    """What libvirt refuses is a VirtError, not its absence, and its connection stays."""
     found = _thread()
     await found.open()
-    with pytest.raises(VirtError, match="Domain not found"):
+    with pytest.raises(VirtError, match="Domain not found") as caught:
         await found.run(lambda conn: conn.lookupByName("nobody"))
+    assert not isinstance(caught.value, HypervisorAway)
+    await found.close()
+
+
+async def test_broken_meanwhile() -> None:
+    """Work whose connection breaks is told that the hypervisor is away: it may be asked again."""
+    found = _thread()
+    await found.open()
+
+    def broken(conn: Any) -> None:
+        found._conn = Dead()
+        raise library().libvirtError("client socket is closed")
+
+    with pytest.raises(HypervisorAway, match="socket is closed"):
+        await found.run(broken)
+    await found.run(lambda conn: None)
     await found.close()
 
 

@@ -266,6 +266,8 @@ def _destroy(conn: Any, name: str) -> None:
         try:
             step()
         except libvirt.libvirtError as error:
+            if not conn.isAlive():
+                raise
             if error.get_error_code() not in gone:
                 _log.warn("can't end {name}: {error}", name=name, error=error)
 

@@ -19,7 +19,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
-from nova_tx.errors import VirtError
+from nova_tx.errors import HypervisorAway, VirtError
 from nova_tx.log import background
 from nova_tx.states import Power
 from nova_tx.virt.libvirt.events import library, power_after
@@ -78,7 +78,7 @@ class LibvirtThread:
         Start the thread and connect.
 
         @raise StartupError: libvirt-python is not installed.
-        @raise VirtError: libvirt can't be reached, after some attempts.
+        @raise HypervisorAway: libvirt can't be reached, after some attempts.
         """
         library()
         self._open = True
@@ -115,7 +115,8 @@ class LibvirtThread:
         """
         Run C{fn(conn, ...)} in the thread.
 
-        @raise VirtError: libvirt can't be reached, or refused; the cause is kept.
+        @raise HypervisorAway: libvirt can't be reached, or the connection broke meanwhile.
+        @raise VirtError: it refused; the cause is kept.
         """
         return deferToThreadPool(
             self._reactor, self._pool, self._attempt, lambda conn: fn(conn, *args, **kwargs)
@@ -128,7 +129,9 @@ class LibvirtThread:
         try:
             return work(self._connected(libvirt))
         except libvirt.libvirtError as error:
-            raise VirtError(f"libvirt at {self._uri}: {error}") from error
+            away = self._conn is None or not self._conn.isAlive()
+            kind = HypervisorAway if away else VirtError
+            raise kind(f"libvirt at {self._uri}: {error}") from error
 
     def _connected(self, libvirt: Any) -> Any:
         if self._conn is not None:
