@@ -262,6 +262,12 @@ class Unavailable(NovaError):
     status = 503
 
 
+class TooManyRequests(Unavailable):
+    """More is asked for at once than is served at once; whoever asks less often is served."""
+
+    code = "RequestLimitExceeded"
+
+
 class RemoteTimeout(Unavailable):
     """A call to another service was not answered in time."""
 

@@ -98,6 +98,7 @@ class SqlFlags:
     sql_idle_timeout: int = flag(3600, "seconds after which an idle connection is replaced")
     sql_max_retries: int = flag(12, "attempts to reach the database at start")
     sql_retry_interval: int = flag(10, "seconds between those attempts")
+    sql_max_waiting: int = flag(1000, "transactions that wait for a thread; others are refused")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -112,6 +113,13 @@ class Ec2Flags:
     ec2_scheme: str = flag("http", "scheme of EC2 URLs")
     ec2_path: str = flag("/services/Cloud", "path of EC2 URLs")
     ec2_url: str = flag("", "whole EC2 URL, instead of scheme, host, port and path")
+    ec2_max_requests: int = flag(
+        256, "requests of users that are in hand at once, likewise of guests; others are refused"
+    )
+    ec2_project_requests: int = flag(128, "of them, for one project")
+    ec2_max_connections: int = flag(
+        1000, "connections to the EC2 API, likewise to the metadata service; others are refused"
+    )
     ec2_timestamp_window: int = flag(900, "seconds a request's time may be off")
     region_list: Names = flag((), "name=fqdn pairs for DescribeRegions and credentials")
     metadata_listen: str = flag(
@@ -130,6 +138,8 @@ class S3Flags:
     s3_dmz: str = flag("$my_ip", "objectstore address as guests see it")
     s3_port: int = flag(3333, "objectstore port")
     s3_listen_host: str = flag("", "address the objectstore listens on; empty is all")
+    s3_max_requests: int = flag(256, "requests that are in hand at once; others are refused")
+    s3_max_connections: int = flag(1000, "connections; others are refused")
     buckets_path: str = flag("$state_path/buckets", "directory of buckets and objects")
 
 

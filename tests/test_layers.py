@@ -20,6 +20,7 @@ GROUND = (
     "errors",
     "flagfile",
     "flags",
+    "gate",
     "ids",
     "log",
     "model",

@@ -21,6 +21,8 @@ from twisted.web.server import Request
 
 from nova_tx.api.web import Answer, AsyncResource
 from nova_tx.errors import AuthFailure, InvalidInput, NotFound
+from nova_tx.flags import Ec2Flags
+from nova_tx.gate import Gate
 from nova_tx.ids import instance_ec2_id
 from nova_tx.model import InstanceDetails
 from nova_tx.operations import Operations
@@ -57,8 +59,9 @@ def versions() -> Answer:
 class MetadataResource(AsyncResource):
     """All of the service; a token of IMDSv2 is checked if one is sent."""
 
-    def __init__(self, operations: Operations, clock: IReactorTime) -> None:
+    def __init__(self, operations: Operations, flags: Ec2Flags, clock: IReactorTime) -> None:
         super().__init__()
+        self.room = Gate("requests of guests", flags.ec2_max_requests)
         self._instances = operations.instances
         self._tokens = Tokens(secrets.token_bytes(32))
         self._clock = clock

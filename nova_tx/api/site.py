@@ -56,6 +56,6 @@ def ec2_site(
     return bounded_site(root, clock)
 
 
-def metadata_site(operations: Operations, clock: IReactorTime) -> Site:
+def metadata_site(operations: Operations, flags: Ec2Flags, clock: IReactorTime) -> Site:
     """The port that guests' requests to 169.254.169.254 are led to, and nobody else's."""
-    return bounded_site(MetadataResource(operations, clock), clock)
+    return bounded_site(MetadataResource(operations, flags, clock), clock)

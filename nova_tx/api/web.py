@@ -5,6 +5,7 @@ HTTP resources that answer from a coroutine, errors shown in one way.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -15,7 +16,8 @@ from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 from zope.interface import provider
 
-from nova_tx.errors import NovaError
+from nova_tx.errors import NovaError, TooManyRequests
+from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
 
 _log = Logger()
@@ -41,9 +43,14 @@ class Answer:
 
 
 class AsyncResource(Resource):
-    """A leaf whose answer is a coroutine's; a client that goes away cancels it."""
+    """
+    A leaf whose answer is a coroutine's; a client that goes away cancels it.
+
+    @ivar room: bounds the requests in hand; None: they are answered at once.
+    """
 
     isLeaf = True
+    room: Gate | None = None
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """
@@ -76,7 +83,10 @@ class AsyncResource(Resource):
     async def _attempt(self, request: Request) -> Answer:
         request_id = new_request_id()
         try:
-            return await self.answer(request, request_id)
+            with self.room.entered() if self.room else nullcontext():
+                return await self.answer(request, request_id)
+        except TooManyRequests as error:  # logged once, not for each of a flood
+            return self.failed(request_id, error.status, error.code, str(error))
         except NovaError as error:
             return self._declared(request_id, error)
         except CancelledError:

@@ -215,7 +215,7 @@ class Door:
             zones=Zones(database, ec2, node),
         )
         self.site = ec2_site(self.users, self.operations, ec2, flags.section(AuthFlags), self.clock)
-        self.metadata_site = metadata_site(self.operations, self.clock)
+        self.metadata_site = metadata_site(self.operations, ec2, self.clock)
 
     def add_user(self, name: str, is_admin: bool = False, roles: tuple[str, ...] = ()) -> User:
         """A user with a project of the same name, and roles in it; the key is the name."""

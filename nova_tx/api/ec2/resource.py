@@ -27,6 +27,7 @@ from nova_tx.errors import (
     UserNotFound,
 )
 from nova_tx.flags import Ec2Flags
+from nova_tx.gate import Gate
 from nova_tx.log import in_context
 from nova_tx.model import Membership
 from nova_tx.operations import Operations
@@ -52,6 +53,10 @@ class Ec2Resource(AsyncResource):
         self._users = users
         self._roles = roles
         self._actions = actions(operations)
+        self.room = Gate("requests", flags.ec2_max_requests)
+        self._projects = Gate(
+            "requests of a project", flags.ec2_max_requests, flags.ec2_project_requests
+        )
         self._window = flags.ec2_timestamp_window
         self._clock = clock
 
@@ -81,7 +86,7 @@ class Ec2Resource(AsyncResource):
             request_id=request_id,
         )
         spoken = dialect.of(version)
-        with in_context(context):
+        with self._projects.entered(context.project), in_context(context):
             _log.info("{action}", action=name)
             content = await action.run(context, params, spoken)
         return Answer(xml.answer(name, version, request_id, content, spoken), _XML)
