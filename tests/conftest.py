@@ -25,6 +25,7 @@ from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, global
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+import nova_tx.local.boto_shim  # noqa: F401  boto can be imported on Python 3.12 and newer, too
 from nova_tx.db.engine import Database
 from nova_tx.testing.database import tested_database
 

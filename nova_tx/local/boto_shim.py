@@ -1,6 +1,6 @@
 """
 boto 2.49 on any Python: import what is needed of it from here.
-                                                              [design/dependencies.md section 2]
+                                                              [docs/dependencies.md]
 
 Python 3.12 and later can't import it as it is: boto brings an old C{six}, asks
 for C{imp} and uses two functions that are gone.  Nothing of the standard
