@@ -10,11 +10,13 @@ import json
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import BinaryIO
 
 _MAGIC = b"nova-tx1"
 _PIECE = 2**20
+#: Bytes of a long file that the disk is given at a time.
+_STRETCH = 2**23
 _END = struct.Struct(">I8s")
 
 
@@ -39,7 +41,7 @@ class Facts:
 
 def write_facts(file: BinaryIO, facts: Facts) -> None:
     """Put the facts behind the bytes of an object."""
-    text = json.dumps(asdict(facts)).encode()
+    text = json.dumps(vars(facts)).encode()
     file.write(text + _END.pack(len(text), _MAGIC))
 
 
@@ -59,6 +61,34 @@ def read_facts(file: BinaryIO) -> Facts:
     if facts.size != end - length:
         raise ValueError("not as long as it was")
     return facts
+
+
+class Writer:
+    """
+    Writes a long file, and has the disk begin with what is there.
+
+    So little is left to wait for at its end, and the disk is not handed
+    a gigabyte at once while others wait for their kilobyte.
+    """
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._written = self._begun = 0
+
+    def write(self, data: bytes | memoryview) -> None:
+        """Write some more."""
+        self._file.write(data)
+        self._written += len(data)
+        if self._written - self._begun >= _STRETCH:
+            self._file.flush()
+            start_writing(self._file, self._begun, self._written - self._begun)
+            self._begun = self._written
+
+
+def start_writing(file: BinaryIO, first: int = 0, count: int = 0) -> None:
+    """Have some bytes of a file written to the disk, without waiting; by default all."""
+    # "not needed in memory": what is not on the disk yet is begun with, and stays in memory
+    os.posix_fadvise(file.fileno(), first, count, os.POSIX_FADV_DONTNEED)
 
 
 def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:

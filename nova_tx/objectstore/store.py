@@ -14,15 +14,18 @@ import os
 import secrets
 import shutil
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import BinaryIO
+from typing import BinaryIO, ParamSpec, TypeVar
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
 from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
-from nova_tx.objectstore.files import Facts, read_facts, sync_directory, write_facts
+from nova_tx.objectstore.files import Facts, read_facts, start_writing, sync_directory, write_facts
 from nova_tx.objectstore.names import check_bucket, check_key, entries, path_of
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 _NEW = ".new"
 #: Bytes of an object that is read as a whole.
@@ -167,7 +170,7 @@ class Store:
     def begin(self) -> tuple[str, BinaryIO]:
         """A new file for the bytes of an upload, and its path for L{commit} or L{abort}."""
         path = os.path.join(self._new, secrets.token_hex(16))
-        return path, open(path, "xb", buffering=2**18)
+        return path, open(path, "xb", buffering=SMALL)
 
     def commit(self, path: str, file: BinaryIO, bucket: str, key: str, facts: Facts) -> None:
         """
@@ -185,26 +188,42 @@ class Store:
         """
         Store some objects, safe on the disk when this returns; for each, why it is not.
 
-        What they share is waited for once.
+        The disk is given all of them before the first is waited for.
         """
         results: list[Exception | None] = []
         directories: dict[str, None] = {}
-        for each in objects:
-            try:
-                directories.update(dict.fromkeys(self._put(each)))
+        begun = [self._try(self._write, each) for each in objects]
+        for new, found in zip(objects, begun, strict=True):
+            changed = found if isinstance(found, Exception) else self._try(self._end, new, *found)
+            if isinstance(changed, Exception):
+                results.append(changed)
+            else:
+                directories.update(dict.fromkeys(changed))
                 results.append(None)
-            except Exception as error:
-                results.append(error)
         _sync(directories)
         return results
 
-    def _put(self, new: New) -> Iterable[str]:
+    def _try(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
+        try:
+            return work(*args, **kwargs)
+        except Exception as error:
+            return error
+
+    def _write(self, new: New) -> tuple[str, BinaryIO]:
         path, file = self.begin()
         try:
+            file.write(new.content)
+            write_facts(file, new.facts)
+            file.flush()
+            start_writing(file)
+        except BaseException:
+            self.abort(path, file)
+            raise
+        return path, file
+
+    def _end(self, new: New, path: str, file: BinaryIO) -> Iterable[str]:
+        try:
             with file:
-                file.write(new.content)
-                write_facts(file, new.facts)
-                file.flush()
                 os.fdatasync(file.fileno())
             return self._name(path, new.bucket, new.key)
         except BaseException:

@@ -15,7 +15,7 @@ from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.calls import Call
 from nova_tx.objectstore.commits import Commits
 from nova_tx.objectstore.faults import BadDigest, InvalidDigest, NotImplementedHere
-from nova_tx.objectstore.files import Facts
+from nova_tx.objectstore.files import Facts, Writer
 from nova_tx.objectstore.store import New, Store
 from nova_tx.objectstore.threads import IPool
 
@@ -165,7 +165,8 @@ class Uploads:
             return facts
         path, file = await self._bodies.run(self._store.begin)
         try:
-            await body.pour(lambda data: file.write(intake.feed(data)), self._bodies)
+            writer = Writer(file)
+            await body.pour(lambda data: writer.write(intake.feed(data)), self._bodies)
             facts = intake.facts()
             await self._bodies.run(self._store.commit, path, file, call.bucket, call.key, facts)
         except Exception:  # CancelledError is one
