@@ -1,6 +1,5 @@
 """
 A small guest image (UEC tarball) out of the distribution's own packages: no root, no compiler.
-                                                                    [design/platform.md section 1]
 """
 
 from __future__ import annotations

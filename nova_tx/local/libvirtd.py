@@ -1,6 +1,5 @@
 """
 A libvirtd of our own in a directory, beside the machine's and unseen by it.
-                                                        [design/platform.md sections 2 and 5]
 """
 
 from __future__ import annotations

@@ -1,5 +1,5 @@
 """
-The one rule for old and new clients.                     [design/architecture section 7]
+The one rule for old and new clients.
 
 A request whose C{Version} is older than 2011-01-01 is answered in Nova's
 formats of that time, as its tools parse them; any other as AWS would.  Error
