@@ -1,5 +1,5 @@
 """
-C{benchmarks/soak [--minutes 30] [--virt fake|qemu] [--db URL] [--no-kill] [--seed N]}.
+C{benchmarks/soak [--minutes 30] [--virt fake|qemu] [--db postgresql|URL] [--no-kill] [--seed N]}.
 
 A cloud of five daemons over a RabbitMQ of its own, under a random load, with
 deaths; status 1 unless all is well at the end.
@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import os
 import random
+import shutil
 import sys
 import tempfile
 from dataclasses import replace
@@ -19,7 +20,10 @@ from nova_tx.local import guest_image
 from nova_tx.local.publish import publish_tarball
 from nova_tx.local.terminal import end_cleanly
 from nova_tx.testing.daemons import Daemons, free_plan, until
+from nova_tx.testing.databases import MariaDB, PostgreSQL
 from nova_tx.testing.soak import SETTINGS, Soak
+
+_SERVERS = {"postgresql": PostgreSQL, "mariadb": MariaDB}
 
 
 def main() -> int:
@@ -27,7 +31,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="benchmarks/soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=30.0, help="under load; default: 30")
     parser.add_argument("--virt", choices=("fake", "qemu"), default="fake", help="default: fake")
-    parser.add_argument("--db", default="", metavar="URL", help="empty database; default: SQLite")
+    parser.add_argument(
+        "--db",
+        default="",
+        metavar="URL",
+        help=f"of an empty database; {' or '.join(_SERVERS)}: one of its own; default: SQLite",
+    )
     parser.add_argument("--kill", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--seed", type=int, default=random.randrange(10**6))
     parser.add_argument("--keep", action="store_true", help="the directory, with its logs")
@@ -36,20 +45,27 @@ def main() -> int:
         _in_a_network_of_its_own()
     end_cleanly()
     directory = Path(tempfile.mkdtemp(prefix="soak-"))
+    directory.chmod(0o711)  # servers run as users of their own
+    server = _SERVERS[chosen.db](str(directory / "sql")) if chosen.db in _SERVERS else None
     cloud = Daemons(directory / "cloud", *SETTINGS)
     print(f"seed {chosen.seed}, {chosen.minutes:g} min, in {directory}", flush=True)
     well = False
     try:
-        plan = free_plan(cloud.directory, database=chosen.db)
+        if server is not None:
+            server.start()
+        url = chosen.db if server is None else server.url
+        plan = free_plan(cloud.directory, database=url)
         cloud.up(replace(plan, virt=chosen.virt))
         image_id = _image(cloud, chosen.virt)
-        soak = Soak(cloud, image_id, chosen.minutes * 60, chosen.seed, chosen.kill, _say)
+        most = 8 if chosen.virt == "fake" else 2
+        soak = Soak(cloud, image_id, chosen.minutes * 60, chosen.seed, chosen.kill, most, _say)
         well = soak.run()
     finally:
         cloud.close()
+        if server is not None:
+            server.stop()
         if well and not chosen.keep:
-            cloud.purge()
-            directory.rmdir()
+            shutil.rmtree(directory)
     return 0 if well else 1
 
 

@@ -27,6 +27,7 @@ from nova_tx.image.bundles import bundle
 from nova_tx.local.clients import read_novarc
 from nova_tx.local.cloud import Cloud
 from nova_tx.local.plan import Plan
+from nova_tx.states import Power
 from nova_tx.testing.invariants import Scene, faults
 from nova_tx.testing.rabbitmq import RabbitMQ
 
@@ -140,7 +141,10 @@ class Daemons(Cloud):
 
     def faults(self) -> list[str]:
         """What does not agree in it; see L{nova_tx.testing.invariants}."""
-        return self.read(faults, Scene.of(self.directory))
+        guests = None
+        if self.ours.real:
+            guests = dict.fromkeys(self._libvirtd.guests(), Power.RUNNING)
+        return self.read(faults, Scene.of(self.directory, guests=guests))
 
     @cached_property
     def _engine(self) -> Any:

@@ -78,6 +78,11 @@ class Journal:
         """Whether a daemon died since shortly before C{began}."""
         return bool(self._dead) and self._dead[-1] > began - GRACE
 
+    def explained(self, wall: float) -> bool:
+        """Whether a daemon died shortly before C{wall}, seconds since 1970."""
+        at = wall - time.time() + time.monotonic()
+        return any(dead - 1.0 < at < dead + GRACE for dead in self._dead)
+
     def fault(self, sentence: str) -> None:
         """Something must not be."""
         self.faults.append(f"after {time.monotonic() - self._began:.0f} s: {sentence}")

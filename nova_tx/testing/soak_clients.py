@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from nova_tx.testing.daemons import Daemons
 from nova_tx.testing.journal import GRACE, Journal
 
-#: Instances, and keys, that one client has at most.
-_INSTANCES, _KEYS = 8, 30
+#: Keys that one client has at most.
+_KEYS = 30
 #: Seconds after which an instance or an image that still changes is a fault.
 PATIENCE = 150.0
 _RESTING = ("running", "stopped", "terminated")
@@ -34,13 +34,17 @@ class Client(threading.Thread):
 
     acts: Mapping[str, int]
 
-    def __init__(self, cloud: Daemons, journal: Journal, image_id: str, seed: str) -> None:
+    def __init__(
+        self, cloud: Daemons, journal: Journal, image_id: str, seed: str, most: int = 8
+    ) -> None:
         """
         @param seed: decides what it chooses.
+        @param most: instances that it has at most, about.
         """
         super().__init__(name=seed)
         self.failure: BaseException | None = None
         self._cloud, self._journal, self._image_id = cloud, journal, image_id
+        self._most = most
         self._random = random.Random(seed)
         self._over = threading.Event()
         self._ec2 = cloud.client("ec2", read_timeout=90)
@@ -73,9 +77,10 @@ class Client(threading.Thread):
         return self._journal.ask(what, call, *allowed, **parameters)
 
     def _wait(self, there: Callable[[], object], what: str) -> None:
-        """Until it is so, or nobody wants to know any more; too long is a fault."""
+        """Until it is so; too long is a fault."""
         end = time.monotonic() + PATIENCE
-        while not there() and not self._over.wait(0.2):
+        while not there():
+            time.sleep(0.2)
             if time.monotonic() > end:
                 self._journal.fault(f"waited in vain for {what}")
                 return
@@ -123,7 +128,7 @@ class InstanceOwner(Client):
         self._mine: list[str] = []
 
     def launch(self) -> None:
-        if len(self._mine) >= _INSTANCES:
+        if len(self._mine) >= self._most:
             return self.end()
         count = self._random.randint(1, 3)
         run = self._ask(
@@ -280,10 +285,11 @@ class ImageOwner(Client):
         if image_id is None:
             return
         self._wait(lambda: self._state(image_id) in ("available", "failed"), f"image {image_id}")
-        if self._state(image_id) == "available":
+        state = self._state(image_id)
+        if state == "available":
             self._boot(image_id)
-        elif not self._over.is_set():
-            self._journal.fault(f"image {image_id} is not available")
+        elif state == "failed":
+            self._journal.fault(f"image {image_id} is good, and failed")
         self._take_back(image_id)
 
     def broken(self) -> None:
