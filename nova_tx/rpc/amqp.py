@@ -2,11 +2,11 @@
 The bus over RabbitMQ.                                     [spec/01 section 3, spec/15 section B]
 
 A durable topic exchange named by C{control_exchange}; durable queues C{topic}
-and C{topic.host}, bound to their own names; persistent messages, confirmed and
-mandatory; acknowledged after the method has ended and its answer is safe.  Each
-process has one queue for answers: it outlives a lost connection, so that a call
-in flight is answered after the reconnection, and expires when its process does
-not come back.
+and C{topic.host}, bound to their own names; messages are mandatory, and
+acknowledged after the method has ended and its answer is sent.  A cast is
+persistent and confirmed.  A call is neither: who waits for its answer sends it
+again if the connection is lost first.  Each process has one queue for answers:
+it outlives a lost connection, and expires when its process does not come back.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from typing import Any
 from uuid import uuid4
 
 from twisted.internet.defer import Deferred
+from twisted.python.failure import Failure
 from txamqp.client import Closed
 from zope.interface import implementer
 
@@ -26,14 +27,13 @@ from nova_tx.flags import BusFlags
 from nova_tx.rpc.amqp_channel import Channel, Incoming, explain
 from nova_tx.rpc.amqp_client import Client
 from nova_tx.rpc.amqp_connection import Connection
-from nova_tx.rpc.amqp_publisher import Publisher
-from nova_tx.rpc.amqp_serving import Serving, declared
+from nova_tx.rpc.amqp_publisher import Publisher, Questions
+from nova_tx.rpc.amqp_serving import PROPERTIES, Serving, declared
 from nova_tx.rpc.calls import Calls, within
 from nova_tx.rpc.envelope import ReplyAddress, Request, encode_request
 from nova_tx.rpc.interfaces import IRPC, IServing
 
-_PROPERTIES = {"content-type": "application/json", "content-encoding": "utf-8"}
-_PERSISTENT = {**_PROPERTIES, "delivery-mode": 2}
+_PERSISTENT = {**PROPERTIES, "delivery-mode": 2}
 #: Milliseconds that the queue for answers waits for its process to come back.
 _REPLIES_EXPIRE = 10 * 60 * 1000
 
@@ -89,10 +89,11 @@ class AmqpRPC:
         address = ReplyAddress(self._replies, msg_id)
         body = encode_request(Request(method, args, context, address))
         expiration = str(max(1, int(timeout * 1000)))
-        sending = self._send(
-            self._flags.control_exchange, topic, body, {**_PERSISTENT, "expiration": expiration}
+        properties = {**PROPERTIES, "expiration": expiration}
+        sending = self._ask(topic, body, properties, msg_id)
+        return await self._calls.wait(
+            msg_id, sending, self._connection.takes, timeout, f"{method} to {topic}"
         )
-        return await self._calls.wait(msg_id, sending, timeout, f"{method} to {topic}")
 
     async def serve(self, topic: str, host: str, service: object) -> IServing:
         serving = Serving(
@@ -128,9 +129,9 @@ class AmqpRPC:
         await channel.queue_declare(
             queue=self._replies, durable=True, arguments={"x-expires": _REPLIES_EXPIRE}
         )
-        publisher = Publisher(channel)
-        await publisher.start()
         replies = await client.open_channel()
+        publisher = Publisher(channel, Questions(replies))
+        await publisher.start()
         await replies.consume(self._replies, _Replies(self._calls), no_ack=True)
         for each in (channel, replies):
             each.on_closed = client.do_close
@@ -147,25 +148,51 @@ class AmqpRPC:
     ) -> Deferred[None]:
         return Deferred.fromCoroutine(self._publish(exchange, routing_key, body, properties))
 
+    def _ask(
+        self, topic: str, body: bytes, properties: dict[str, Any], msg_id: str
+    ) -> Deferred[None]:
+        """Until it is cancelled, for the answer is there: on each connection again."""
+
+        def ask(publisher: Publisher) -> Deferred[None]:
+            exchange = self._flags.control_exchange
+            return publisher.questions.ask(exchange, topic, body, properties, msg_id)
+
+        def again(failure: Failure) -> Deferred[None]:
+            failure.trap(Closed)
+            return self._ask(topic, body, properties, msg_id)
+
+        return self._publisher().addCallback(ask).addErrback(again)
+
     async def _publish(
         self, exchange: str, routing_key: str, body: bytes, properties: dict[str, Any]
     ) -> None:
         """Until it is confirmed: a message whose fate is unknown is sent again."""
         while True:
-            publisher = await self._connection.ready()
-            if publisher.client.blocked:
-                await publisher.client.when_unblocked()
+            publisher = await self._publisher()
             try:
                 await publisher.publish(exchange, routing_key, body, properties)
                 return
             except Closed:
                 continue
 
+    def _publisher(self) -> Deferred[Publisher]:
+        """What to publish with, when publishing is welcome."""
+
+        def welcome(publisher: Publisher) -> Publisher | Deferred[Publisher]:
+            client = publisher.client
+            return (
+                client.when_unblocked().addCallback(lambda _: publisher)
+                if client.blocked
+                else publisher
+            )
+
+        return self._connection.ready().addCallback(welcome)
+
     async def _answer(self, queue: str, body: bytes) -> None:
         await within(
             self._clock,
             self._flags.rpc_response_timeout,
-            self._send("", queue, body, _PROPERTIES),
+            self._send("", queue, body, PROPERTIES),
             "an answer",
         )
 

@@ -126,6 +126,11 @@ class Connection:
         self._waiting.append(waiting)
         return waiting
 
+    def takes(self) -> bool:
+        """Whether there is a connection, and it takes messages."""
+        publisher = self._publisher
+        return publisher is not None and not (publisher.over or publisher.client.blocked)
+
     async def _keep(self, client: Client) -> None:
         while True:
             await client.disconnected.wait()

@@ -5,11 +5,13 @@ A worker's consumers at the broker: declared, consumed, and found again after ea
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from typing import Any
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from txamqp.client import Closed
+from txamqp.content import Content
 from zope.interface import implementer
 
 from nova_tx.errors import StartupError, Unavailable, Unroutable
@@ -20,6 +22,9 @@ from nova_tx.rpc.interfaces import IServing
 from nova_tx.rpc.server import Intake
 
 _log = Logger()
+
+#: Of every message of ours.
+PROPERTIES = {"content-type": "application/json", "content-encoding": "utf-8"}
 
 
 async def declared(work: Awaitable[object], what: str) -> None:
@@ -85,6 +90,7 @@ class Serving:
         for name in self._names:
             await self.consume(channel, name)
         channel.on_closed = client.do_close
+        channel.publisher = _Answers()
         self._channel = channel
         if self.stopping:
             await channel.shut()
@@ -150,6 +156,23 @@ class _Queue:
             channel.client.do_close(error)
 
 
+class _Answers:
+    """Hears of answers that fit no queue."""
+
+    def returned(self, properties: dict[str, Any], routing_key: str) -> None:
+        _nobody()
+
+    def settled(self, tag: int, multiple: bool, kept: bool) -> None:
+        """Never: nothing is confirmed here."""
+
+    def closed(self, reason: object) -> None:
+        """What was not acknowledged comes again, and is answered again."""
+
+
+def _nobody() -> None:
+    _log.info("the sender of a call is gone; its answer is dropped")
+
+
 class _Delivery:
     """A message that is not acknowledged yet."""
 
@@ -168,10 +191,23 @@ class _Delivery:
         return self._channel.closed
 
     async def reply(self, queue: str, body: bytes) -> None:
+        """
+        On the channel of the acknowledgement, which the broker reads after it.
+
+        If the channel is closed the message comes again, and is answered twice.
+        """
+        if not (self._channel.closed or self._channel.client.blocked):
+            _ = self._channel.basic_publish(
+                exchange="",
+                routing_key=queue,
+                mandatory=True,
+                content=Content(body, properties=PROPERTIES),
+            )
+            return
         try:
             await self._answer(queue, body)
         except Unroutable:
-            _log.info("the sender of a call is gone; its answer is dropped")
+            _nobody()
         except Unavailable as error:
             _log.warn("an answer could not be sent: {error}", error=str(error))
 

@@ -4,6 +4,7 @@ The calls of this process that wait for their answers.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from uuid import uuid4
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -27,12 +28,20 @@ class Calls:
         """32 hex digits."""
         return uuid4().hex
 
-    async def wait(self, msg_id: str, sending: Deferred[None], timeout: float, what: str) -> object:
+    async def wait(
+        self,
+        msg_id: str,
+        sending: Deferred[None],
+        sent: Callable[[], bool],
+        timeout: float,
+        what: str,
+    ) -> object:
         """
         The answer to a call.
 
-        @param sending: fires when the broker has the request, fails if it
-            will not; cancelled when nobody waits any more.
+        @param sending: fails if there will be no answer; cancelled when
+            nobody waits any more.
+        @param sent: whether the bus has the request; asked when time is up.
         @raise NovaError: what was raised at the other end, or by C{sending}.
         @raise RemoteTimeout: the request was sent, but not answered in time.
         @raise Unavailable: the request could not even be sent in time.
@@ -53,7 +62,7 @@ class Calls:
         except CancelledError:
             if not late:
                 raise
-            if sending.called:
+            if sent():
                 raise RemoteTimeout(f"{what} was not answered in {timeout:g} s") from None
             raise Unavailable(f"{what} could not be sent in {timeout:g} s") from None
         finally:

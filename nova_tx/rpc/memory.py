@@ -89,7 +89,9 @@ class MemoryRPC:
         message = _Message(body, self._clock.seconds() + timeout)
         sending: Deferred[None] = Deferred()
         answer = Deferred.fromCoroutine(
-            self._calls.wait(msg_id, sending, timeout, f"{method} to {topic}")
+            self._calls.wait(
+                msg_id, sending, lambda: sending.called, timeout, f"{method} to {topic}"
+            )
         )
         _ = self._put(topic, message).chainDeferred(sending)
         return await answer

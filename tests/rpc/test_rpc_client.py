@@ -19,7 +19,7 @@ from nova_tx.errors import Unavailable, Unroutable
 from nova_tx.rpc import amqp_codec as codec
 from nova_tx.rpc.amqp_channel import Channel, Incoming, explain
 from nova_tx.rpc.amqp_client import Client
-from nova_tx.rpc.amqp_publisher import Publisher
+from nova_tx.rpc.amqp_publisher import Publisher, Questions
 
 SPEC = load(str(Path(nova_tx.rpc.__file__).parent / "amqp0-9-1.xml"))
 
@@ -272,7 +272,7 @@ def test_delivery(body: bytes) -> None:
 def _publisher(broker: Broker) -> Publisher:
     broker.welcome()
     channel = broker.channel()
-    publisher = Publisher(channel)
+    publisher = Publisher(channel, Questions(broker.channel()))
     starting = Deferred.fromCoroutine(publisher.start())
     broker.say(1, "confirm.select-ok")
     assert starting.called
@@ -394,3 +394,31 @@ def test_lost_connection() -> None:
     asked.addErrback(failures.append)
     assert failures[0].check(ConnectionClosed)
     assert broker.client.disconnected.wait().called
+
+
+def test_questions() -> None:
+    """A question ends with its answer, when it comes back, or with its channel; nothing is kept."""
+    broker = Broker()
+    broker.welcome()
+    channel = broker.channel()
+    questions = Questions(channel)
+    fates: dict[str, object] = {}
+    asked = {}
+    for name in ("answered", "returned", "lost"):
+        asked[name] = questions.ask("nova", name, b"x", {}, name)
+        asked[name].addBoth(lambda result, name=name: fates.update({name: result}))
+    published = [args for method, args in broker.heard() if method == "basic.publish"]
+    # mandatory, not immediate
+    assert [args[1:] for args in published] == [
+        ["nova", name, True, False] for name in ("answered", "returned", "lost")
+    ]
+    asked["answered"].cancel()
+    assert fates == {"answered": None}
+    properties = {"message-id": "returned"}
+    broker.say(1, "basic.return", 312, "NO_ROUTE", "nova", "returned", properties, body=b"x")
+    assert isinstance(fates["returned"].value, Unroutable)  # type: ignore[attr-defined]
+    broker.transport.loseConnection()
+    assert isinstance(fates["lost"].value, Closed)  # type: ignore[attr-defined]
+    late = questions.ask("nova", "late", b"x", {}, "late")
+    late.addErrback(lambda failure: fates.update(late=failure))
+    assert isinstance(fates["late"].value, Closed)  # type: ignore[attr-defined]
