@@ -81,8 +81,9 @@ def signed(method: str, path: str, access: str, secret: str, size: int) -> bytes
 class _Client:
     """One connection."""
 
-    def __init__(self, load: Load, number: int, body: bytes, more: Callable[[int], bool]) -> None:
+    def __init__(self, load: Load, number: int, block: bytes, more: Callable[[int], bool]) -> None:
         """
+        @param block: what bodies are made of.
         @param more: whether to go on, given how many requests were made.
         """
         self.socket = socket.create_connection(("127.0.0.1", load.port))
@@ -93,8 +94,8 @@ class _Client:
             signed(load.method, f"/{load.bucket}/{number}-{n}", load.access, load.secret, load.size)
             for n in range(load.keys)
         ]
-        self._body = memoryview(body)
-        self._small = load.method != "PUT" or load.size <= _TURN
+        self._block = memoryview(block)
+        self._put = load.size if load.method == "PUT" else 0
         self._size = load.size if load.method == "GET" else None
         self._more = more
         self._buffer = bytearray(_TURN)
@@ -103,27 +104,29 @@ class _Client:
     def begin(self) -> None:
         """Send the next request, or what can be sent of it."""
         head = self._heads[len(self.latencies) % len(self._heads)]
+        first = min(self._put, len(self._block) if self._put <= _TURN else 0)
         self._left: int | None = None
+        self._out = memoryview(head + self._block[:first])
+        self._later = self._put - first
         self._began = time.perf_counter()
-        self._out = [memoryview(head + self._body)] if self._small else [head, self._body]
-        self._out = [memoryview(each) for each in self._out]
         self.send()
 
     def send(self) -> None:
         """Go on sending."""
-        while self._out:
+        while self.sending:
+            if not self._out:
+                self._out = self._block[: min(self._later, _TURN)]
+                self._later -= len(self._out)
             try:
-                sent = self.socket.send(self._out[0][:_TURN])
+                sent = self.socket.send(self._out)
             except BlockingIOError:
                 return
-            self._out[0] = self._out[0][sent:]
-            if not self._out[0]:
-                self._out.pop(0)
+            self._out = self._out[sent:]
 
     @property
     def sending(self) -> bool:
         """Whether there is something to send."""
-        return bool(self._out)
+        return bool(self._out) or self._later > 0
 
     def take(self) -> bool:
         """Take what has come; False when the last answer is whole."""
@@ -153,7 +156,7 @@ class _Client:
 
 def drive(load: Load) -> Result:
     """Do it, in this process."""
-    body = bytes(range(256)) * (load.size // 256) if load.method == "PUT" else b""
+    block = bytes(range(256)) * (_TURN // 256)
     end = time.perf_counter() + load.seconds
 
     def more(made: int) -> bool:
@@ -164,7 +167,7 @@ def drive(load: Load) -> Result:
     with selectors.EpollSelector() as waiting:
         reading, both = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
         for number in range(load.clients):
-            client = _Client(load, number, body, more)
+            client = _Client(load, number, block, more)
             waiting.register(client.socket, both if client.sending else reading, client)
         while waiting.get_map():
             for key, events in waiting.select():

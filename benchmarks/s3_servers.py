@@ -110,7 +110,7 @@ def _running(argv: Sequence[str], port: int, log: Path) -> Iterator[int]:
 
 @contextlib.contextmanager
 def objectstore(directory: Path) -> Iterator[Server]:
-    """The daemon with its default flags, users in SQLite, and a bucket C{bucket}."""
+    """The daemon with its default flags, users in SQLite, and buckets C{bucket} and C{large}."""
     directory.mkdir(parents=True)
     port = _free_port()
     flagfile = directory / "nova.conf"
@@ -131,8 +131,9 @@ def objectstore(directory: Path) -> Iterator[Server]:
     argv += [str(scripts / "nova-objectstore"), "-n", f"--logfile={directory}/log"]
     argv += [f"--flagfile={flagfile}"]
     with _running(argv, port, directory / "out") as pid:
-        answer = _exchange(port, signed("PUT", "/bucket", ACCESS, SECRET, 0))
-        assert answer.startswith(b"HTTP/1.1 200"), answer
+        for bucket in ("bucket", "large"):
+            answer = _exchange(port, signed("PUT", f"/{bucket}", ACCESS, SECRET, 0))
+            assert answer.startswith(b"HTTP/1.1 200"), answer
         yield Server("nova-objectstore", pid, port, stalls)
 
 
