@@ -68,7 +68,7 @@ class Old:
     selects_images = False
 
     def time(self, when: datetime) -> str:
-        return when.strftime("%Y-%m-%d %H:%M:%S")
+        return when.isoformat(" ", "seconds")
 
     def state(self, instance: Instance) -> Content:
         # code 0 where Nova had none: boto dies of an empty one       [spec/16 W12]
@@ -117,7 +117,7 @@ class New:
     selects_images = True
 
     def time(self, when: datetime) -> str:
-        return f"{when.strftime('%Y-%m-%dT%H:%M:%S')}.{when.microsecond // 1000:03d}Z"
+        return when.isoformat("T", "milliseconds") + "Z"
 
     def state(self, instance: Instance) -> Content:
         code, name = _STATES[instance.state_description]
