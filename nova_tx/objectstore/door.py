@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 from datetime import UTC, datetime
 
 from twisted.internet.error import ConnectionLost
@@ -25,12 +26,15 @@ from nova_tx.errors import (
     PayloadMismatch,
     ProjectNotFound,
     RequestExpired,
+    TooManyRequests,
     Unauthorized,
     Unavailable,
     UserNotFound,
 )
+from nova_tx.gate import Gate
 from nova_tx.objectstore import xml
 from nova_tx.objectstore.calls import Call, Caller, read_call
+from nova_tx.objectstore.faults import InsufficientStorage
 from nova_tx.objectstore.images import NAME, Images
 from nova_tx.objectstore.objects import Answer, Objects, xml_answer
 from nova_tx.objectstore.request import StreamingRequest
@@ -50,6 +54,7 @@ _S3_WORDS: tuple[tuple[type[NovaError], str, int], ...] = (
     (PayloadMismatch, PayloadMismatch.code, 400),
     (MalformedPayload, MalformedPayload.code, 400),
     (InvalidInput, "InvalidArgument", 400),
+    (TooManyRequests, "SlowDown", 503),
     (Unavailable, "ServiceUnavailable", 503),
 )
 
@@ -58,11 +63,19 @@ class Door:
     """Answers requests."""
 
     def __init__(
-        self, users: IUsers, roles: Roles, clock: IReactorTime, objects: Objects, images: Images
+        self,
+        users: IUsers,
+        roles: Roles,
+        clock: IReactorTime,
+        objects: Objects,
+        images: Images,
+        gate: Gate,
     ) -> None:
         """
         @param clock: seconds since 1970.
+        @param gate: bounds the requests in hand.
         """
+        self._gate = gate
         self._users = KnownUsers(users, clock)
         self._roles = roles
         self._clock = clock
@@ -74,14 +87,14 @@ class Door:
         request.setHeader(b"server", b"nova-objectstore")
         request.setHeader(b"x-amz-request-id", request_id.encode())
         try:
-            answer = await self._answer(request, request_id)
+            with self._gate.entered():
+                answer = await self._answer(request, request_id)
         except ConnectionLost:
             return
         except NovaError as error:
             answer = _fault(error, request, request_id)
-        except Exception:
-            _log.failure("request {id} could not be served", id=request_id)
-            answer = _fault(NovaError("an internal error occurred"), request, request_id)
+        except Exception as error:
+            answer = _fault(_undeclared(error, request_id), request, request_id)
         if answer is not None:
             request.answer(answer.status, answer.headers, answer.body)
 
@@ -110,6 +123,15 @@ class Door:
             request_id=request_id,
         )
         return Caller(context, membership.project.id), payload
+
+
+def _undeclared(error: Exception, request_id: str) -> NovaError:
+    """What a client is told of a failure that has no name of ours; the log has all of it."""
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        _log.warn("request {id}: {error}", id=request_id, error=error)
+        return InsufficientStorage("there is no room left on the disk; nothing of this was kept")
+    _log.failure("request {id} could not be served", id=request_id)
+    return NovaError("an internal error occurred")
 
 
 def _fault(error: NovaError, request: StreamingRequest, request_id: str) -> Answer:

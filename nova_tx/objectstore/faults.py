@@ -94,3 +94,10 @@ class NotImplementedHere(NovaError):
 
     code = "NotImplemented"
     status = 501
+
+
+class InsufficientStorage(NovaError):
+    """The disk is full."""
+
+    code = "InsufficientStorage"
+    status = 507

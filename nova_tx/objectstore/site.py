@@ -16,6 +16,7 @@ from nova_tx.auth.roles import Roles
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
+from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
 from nova_tx.objectstore.door import Door
 from nova_tx.objectstore.images import Images
@@ -115,6 +116,7 @@ class Objectstore:
             reactor,
             objects,
             Images(self._registrations, objects, database, files, bodies),
+            Gate("requests", s3.s3_max_requests),
         )
         self.site = StreamingSite(door, reactor)
 

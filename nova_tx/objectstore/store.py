@@ -127,17 +127,17 @@ class Store:
         """
         check_bucket(name)
         new = os.path.join(self._new, secrets.token_hex(16))
-        os.makedirs(os.path.join(new, "objects"), mode=0o700)
-        with open(os.path.join(new, "bucket.json"), "w") as file:
-            json.dump({"owner": owner, "created": time.time()}, file)
-            file.flush()
-            os.fsync(file.fileno())
-        sync_directory(new)
         try:
+            os.makedirs(os.path.join(new, "objects"), mode=0o700)
+            with open(os.path.join(new, "bucket.json"), "w") as file:
+                json.dump({"owner": owner, "created": time.time()}, file)
+                file.flush()
+                os.fsync(file.fileno())
+            sync_directory(new)
             with self._names:
                 os.rename(new, os.path.join(self._path, name))
         except OSError as error:
-            shutil.rmtree(new)
+            shutil.rmtree(new, ignore_errors=True)
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
             if self.bucket(name).owner != owner:
