@@ -32,6 +32,7 @@ from sqlalchemy.exc import DBAPIError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
+from twisted.python.failure import Failure
 
 from nova_tx.db import dialects
 from nova_tx.db.threads import Inline, IThreads, Threads
@@ -99,11 +100,11 @@ class Database:
         if inline:
             self._threads = Inline()
         elif dialects.in_memory(self.engine.url):
-            self._threads = Threads(reactor, 1)
+            self._threads = Threads(reactor, flags.sql_max_waiting, 1)
         elif self.engine.dialect.name == "sqlite":
-            self._threads = Threads(reactor, 1, SQLITE_READERS)
+            self._threads = Threads(reactor, flags.sql_max_waiting, 1, SQLITE_READERS)
         else:
-            self._threads = Threads(reactor, dialects.SERVER_THREADS)
+            self._threads = Threads(reactor, flags.sql_max_waiting, dialects.SERVER_THREADS)
         self._answers = True
         self._pauses: dict[Deferred[None], IDelayedCall] = {}
 
@@ -186,9 +187,8 @@ class Database:
         while True:
             end = self._end(began)
             try:
-                result = await self._threads.defer(
-                    functools.partial(self._transaction, write, work, end), write
-                )
+                attempt = functools.partial(self._transaction, write, work, end)
+                result = await self._in_time(self._threads.defer(attempt, write), end)
             except _Again as again:
                 self._note(again, fn.__name__)
             else:
@@ -206,6 +206,31 @@ class Database:
     def _end(self, began: float) -> float | None:
         """When a transaction that began then is given up; None is never."""
         return None if self._patience is None else began + self._patience
+
+    def _in_time(self, running: Deferred[T], end: float | None) -> Deferred[T]:
+        """
+        What a thread comes to; L{Unavailable} when time is up.
+
+        A thread that waits for a database that says nothing can't be stopped:
+        it is left alone, and what it then comes to is its own affair.
+        """
+        if end is None or running.called:
+            return running
+        answer: Deferred[T] = Deferred(lambda _: alarm.cancel())
+
+        def late() -> None:
+            answer.errback(
+                Unavailable("the database does not answer; a change may have been made or not")
+            )
+
+        def arrived(result: T | Failure) -> None:
+            if not answer.called:
+                alarm.cancel()
+                answer.callback(result)  # a Failure calls errbacks
+
+        alarm = self._clock.callLater(max(0.0, end - self._clock.seconds()), late)
+        _ = running.addBoth(arrived)
+        return answer
 
     def _note(self, again: _Again | None, name: str) -> None:
         """Log what an operator needs: once when the database goes, once when it is back."""
@@ -235,6 +260,8 @@ class Database:
                 with connection.begin():
                     begun = True
                     result = work(connection)
+                    if write and end is not None and self._clock.seconds() > end:
+                        raise Unavailable("the database took too long; nothing was changed")
                     committing = write
                 return result
         except DBAPIError as error:

@@ -26,16 +26,19 @@ class IThreads(Protocol):
         """Wait for what is running, call C{last} when nothing runs any more."""
 
     def defer(self, fn: Callable[[], T], write: bool) -> Deferred[T]:
-        """Run C{fn}; fails with L{Unavailable} unless started."""
+        """Run C{fn}; fails with L{Unavailable} unless started, or if too many wait."""
 
 
 class Threads:
     """One pool of threads called C{PoolThread-database-<n>}, or two: writers and readers."""
 
-    def __init__(self, reactor: Any, writers: int, readers: int = 0) -> None:
+    def __init__(self, reactor: Any, most: int, writers: int, readers: int = 0) -> None:
         """
+        @param most: how many functions may run and wait.
         @param readers: threads that only read; without them, those that write do both.
         """
+        self._most = max(1, most)
+        self._taken = 0
         self._reactor = reactor
         self._writers = self._readers = ThreadPool(0, writers, "database")
         if readers:
@@ -64,7 +67,15 @@ class Threads:
     def defer(self, fn: Callable[[], T], write: bool) -> Deferred[T]:
         if not self._started:
             return fail(Unavailable("the database is not open"))
-        return deferToThreadPool(self._reactor, self._writers if write else self._readers, fn)
+        if self._taken >= self._most:
+            return fail(Unavailable("too many transactions wait for the database"))
+        self._taken += 1
+        pool = self._writers if write else self._readers
+        return deferToThreadPool(self._reactor, pool, fn).addBoth(self._ended)
+
+    def _ended(self, result: T) -> T:
+        self._taken -= 1
+        return result
 
 
 class Inline:

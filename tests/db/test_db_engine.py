@@ -370,3 +370,84 @@ async def test_not_open(file: str) -> None:
     with pytest.raises(Unavailable, match="not open"):
         await database.run(lambda _: None)
     await database.close()
+
+
+# What does not answer, and what is too much.
+
+
+def at(path: str, **flags: Any) -> SqlFlags:
+    return SqlFlags(sql_connection=f"sqlite:///{path}", **flags)
+
+
+async def test_locked(file: str) -> None:
+    """While another process holds the database, who writes is told in time, and who reads reads."""
+    database = Database(at(file), reactor, patience=0.3)
+    await database.open()
+    metadata.create_all(database.engine)
+    other = sqlite3.connect(file, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    refused = Failing(name="refused")
+    with pytest.raises(Unavailable, match="does not answer"):
+        await database.run(refused)
+    assert await database.read(counted) == 0
+    other.execute("COMMIT")
+    other.close()
+    patient = Database(at(file), reactor)
+    await patient.open()
+    assert await patient.run(Failing(name="later")) == 1
+    await patient.close()
+    await database.close()
+
+
+def counted(txn: Connection) -> int:
+    """Rows that there are."""
+    return txn.execute(select(func.count()).select_from(quotas)).scalar_one()
+
+
+async def test_refused_is_not_made(file: str) -> None:
+    """A change whose caller was told that the database does not answer is not made afterwards."""
+    database = Database(at(file), reactor, patience=0.2)
+    await database.open()
+    metadata.create_all(database.engine)
+    go_on = threading.Event()
+    working = Failing()
+
+    def slow(txn: Connection) -> None:
+        working(txn)
+        go_on.wait(60)
+
+    with pytest.raises(Unavailable, match="does not answer"):
+        await database.run(slow)
+    go_on.set()
+    await database.close()
+    again = Database(at(file), reactor)
+    await again.open()
+    assert (working.calls, await again.read(counted)) == (1, 0)
+    await again.close()
+
+
+async def test_abandoned_in_time(file: str) -> None:
+    """Who gives up waiting for a thread leaves no alarm behind."""
+    database = Database(at(file), reactor, patience=60.0)
+    await database.open()
+    go_on = threading.Event()
+    waiting = start(database.read(lambda txn: go_on.wait(60)))
+    waiting.cancel()
+    with pytest.raises(CancelledError):
+        await waiting
+    go_on.set()
+    await database.close()
+
+
+async def test_a_bounded_crowd(file: str) -> None:
+    """Beyond the bound transactions are refused at once; when others have ended there is room."""
+    database = Database(at(file, sql_max_waiting=3), reactor)
+    await database.open()
+    go_on = threading.Event()
+    waiting = [start(database.run(lambda txn: go_on.wait(60))) for _ in range(3)]
+    with pytest.raises(Unavailable, match="too many transactions wait"):
+        await database.run(lambda txn: None)
+    go_on.set()
+    await gatherResults(waiting)
+    await database.run(lambda txn: None)
+    await database.close()
