@@ -5,6 +5,7 @@ Log lines in Nova's formats, with the request they belong to, and without secret
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -60,10 +61,12 @@ def background(work: Coroutine[Deferred[Any], Any, Any], what: str) -> Deferred[
 
 def redacted(event: dict[str, Any]) -> dict[str, Any]:
     """The event with the values of fields that are named like secrets taken out."""
-    return {
-        key: "***" if _SECRET.search(key) and not key.startswith("log_") else value
-        for key, value in event.items()
-    }
+    return {key: "***" if _is_secret(key) else value for key, value in event.items()}
+
+
+@functools.lru_cache(1024)
+def _is_secret(key: str) -> bool:
+    return _SECRET.search(key) is not None and not key.startswith("log_")
 
 
 def observer(flags: LogFlags, out: TextIO) -> Callable[[dict[str, Any]], None]:
@@ -83,9 +86,7 @@ def line(flags: LogFlags, event: dict[str, Any]) -> str:
     """One event as text, ending in a newline; a traceback's lines have their prefix."""
     context = request.get()
     parts: dict[str, Any] = {
-        "asctime": datetime.fromtimestamp(event.get("log_time", 0)).strftime(
-            "%Y-%m-%d %H:%M:%S,%f"
-        )[:-3],
+        "asctime": _time(event.get("log_time", 0)),
         "levelname": _LEVELS.get(event.get("log_level", LogLevel.info), "INFO"),
         "name": event.get("log_namespace", "-"),
         "message": formatEvent(redacted(event)),
@@ -101,6 +102,10 @@ def line(flags: LogFlags, event: dict[str, Any]) -> str:
         trace = failure.getTraceback()
         text += "".join(f"\n{prefix}{each}" for each in trace.rstrip().splitlines())
     return text + "\n"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds).isoformat(" ", "milliseconds").replace(".", ",")
 
 
 def _fill(template: str, parts: dict[str, Any]) -> str:

@@ -121,7 +121,9 @@ def _tune_sqlite(engine: Engine) -> None:
     def begin(connection: Connection) -> None:
         write = connection.get_execution_options().get("nova_write", True)
         # a reader that writes would fail only when another one writes: let it fail always
-        connection.exec_driver_sql(f"PRAGMA query_only={int(not write)}")
+        if connection.info.get("nova_write") != write:
+            connection.exec_driver_sql(f"PRAGMA query_only={int(not write)}")
+            connection.info["nova_write"] = write
         connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 

@@ -7,16 +7,19 @@ nothing here asks for that mark.
 
 from __future__ import annotations
 
+import functools
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import (
+    ColumnElement,
     Connection,
     Select,
     and_,
+    bindparam,
     insert,
     or_,
     select,
@@ -223,16 +226,11 @@ def details(
     @param terminated_after: those that ended before are left out.
     @raise InstanceNotFound: one of C{ids} is not there, or not the caller's.
     """
-    where = and_(
-        _visible(context),
-        or_(
-            instances.c.state_description != states.TERMINATED,
-            instances.c.deleted_at > terminated_after,
-        ),
+    found = _details(
+        txn,
+        _listing(context.is_admin, bool(ids)),
+        {"after": terminated_after, "project": context.project, "ids": list(ids)},
     )
-    if ids:
-        where = and_(where, instances.c.id.in_(ids))
-    found = _details(txn, where)
     seen = {each.instance.id for each in found}
     for instance_id in ids:
         if instance_id not in seen:
@@ -246,16 +244,7 @@ def at_address(txn: Connection, address: str) -> InstanceDetails:
 
     @raise FixedIpNotFound: no instance has it.
     """
-    holder = select(fixed_ips.c.instance_id).where(
-        fixed_ips.c.address == address, fixed_ips.c.allocated.is_(True)
-    )
-    found = _details(
-        txn,
-        and_(
-            instances.c.id.in_(holder.scalar_subquery()),
-            instances.c.state_description != states.TERMINATED,
-        ),
-    )
+    found = _details(txn, _holder(), {"address": address})
     if not found:
         raise FixedIpNotFound(f"No instance has the address {address}")
     return found[0]
@@ -265,7 +254,44 @@ def _visible(context: RequestContext) -> Any:
     return true() if context.is_admin else instances.c.project_id == context.project
 
 
-def _details(txn: Connection, where: Any) -> tuple[InstanceDetails, ...]:
+class _Queries(NamedTuple):
+    """Instances with their addresses and zone, and the names of their groups."""
+
+    rows: Select[Any]
+    groups: Select[Any]
+
+
+@functools.cache
+def _listing(everybodys: bool, some: bool) -> _Queries:
+    """Made once: statements of this size take longer to make than to run."""
+    where = [
+        or_(
+            instances.c.state_description != states.TERMINATED,
+            instances.c.deleted_at > bindparam("after"),
+        )
+    ]
+    if not everybodys:
+        where.append(instances.c.project_id == bindparam("project"))
+    if some:
+        where.append(instances.c.id.in_(bindparam("ids", expanding=True)))
+    return _queries(and_(*where))
+
+
+@functools.cache
+def _holder() -> _Queries:
+    """The instance that has an address."""
+    holder = select(fixed_ips.c.instance_id).where(
+        fixed_ips.c.address == bindparam("address"), fixed_ips.c.allocated.is_(True)
+    )
+    return _queries(
+        and_(
+            instances.c.id.in_(holder.scalar_subquery()),
+            instances.c.state_description != states.TERMINATED,
+        )
+    )
+
+
+def _queries(where: ColumnElement[bool]) -> _Queries:
     zone = (
         select(services.c.availability_zone)
         .where(services.c.host == instances.c.host)
@@ -277,13 +303,27 @@ def _details(txn: Connection, where: Any) -> tuple[InstanceDetails, ...]:
     joined = instances.outerjoin(fixed_ips, address).outerjoin(
         floating_ips, floating_ips.c.fixed_ip_id == fixed_ips.c.id
     )
-    rows = txn.execute(
+    link = security_group_instance_association
+    named = link.join(security_groups, security_groups.c.id == link.c.security_group_id)
+    return _Queries(
         select(*_COLUMNS, fixed_ips.c.address, floating_ips.c.address, zone)
         .select_from(joined)
         .where(where)
-        .order_by(instances.c.id, fixed_ips.c.id, floating_ips.c.id)
-    ).all()
-    groups = _groups(txn, where) if rows else {}
+        .order_by(instances.c.id, fixed_ips.c.id, floating_ips.c.id),
+        select(link.c.instance_id, security_groups.c.name)
+        .select_from(named.join(instances, instances.c.id == link.c.instance_id))
+        .where(where)
+        .order_by(link.c.id),
+    )
+
+
+def _details(
+    txn: Connection, queries: _Queries, values: Mapping[str, object]
+) -> tuple[InstanceDetails, ...]:
+    rows = txn.execute(queries.rows, values).all()
+    groups: dict[int, list[str]] = defaultdict(list)
+    for instance_id, name in txn.execute(queries.groups, values) if rows else ():
+        groups[instance_id].append(name)
     found: dict[int, InstanceDetails] = {}
     for row in rows:  # an instance's further floating addresses are further rows of it
         fixed, floating, zone_name = row[len(_COLUMNS) :]
@@ -295,21 +335,3 @@ def _details(txn: Connection, where: Any) -> tuple[InstanceDetails, ...]:
             ),
         )
     return tuple(found.values())
-
-
-def _groups(txn: Connection, where: Any) -> dict[int, list[str]]:
-    link = security_group_instance_association
-    found: dict[int, list[str]] = defaultdict(list)
-    rows = txn.execute(
-        select(link.c.instance_id, security_groups.c.name)
-        .select_from(
-            link.join(security_groups, security_groups.c.id == link.c.security_group_id).join(
-                instances, instances.c.id == link.c.instance_id
-            )
-        )
-        .where(where)
-        .order_by(link.c.id)
-    )
-    for instance_id, name in rows:
-        found[instance_id].append(name)
-    return found

@@ -7,8 +7,20 @@ The rows are deleted for real: a name is free again after a deletion.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Table, delete, func, insert, select, update
+from sqlalchemy import (
+    BindParameter,
+    Connection,
+    Select,
+    Table,
+    bindparam,
+    delete,
+    func,
+    insert,
+    select,
+    update,
+)
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db.engine import now
@@ -81,7 +93,7 @@ def find(txn: Connection, access_key: str, project_id: str | None) -> Membership
     @param project_id: None means the project named as the user.
     @raise UserNotFound, ProjectNotFound: no such access key, no such project.
     """
-    found = _users(txn, users.c.access_key == access_key)
+    found = _users(txn, _WITH_KEY, access_key)
     if not found or found[0].access_key != access_key:  # MySQL ignores blanks at the end
         raise no_access_key(access_key)
     return _membership(txn, found[0], found[0].id if project_id is None else project_id)
@@ -107,7 +119,7 @@ def user(txn: Connection, user_id: str) -> User:
 
     @raise UserNotFound: there is none.
     """
-    found = _users(txn, users.c.id == user_id)
+    found = _users(txn, _CALLED, user_id)
     if not found or found[0].id != user_id:
         raise no_user(user_id)
     return found[0]
@@ -124,7 +136,7 @@ def project(txn: Connection, project_id: str) -> Project:
 
     @raise ProjectNotFound: there is none.
     """
-    found = _projects(txn, projects.c.id == project_id)
+    found = _projects(txn, _PROJECT, project_id)
     if not found or found[0].id != project_id:
         raise no_project(project_id)
     return found[0]
@@ -220,7 +232,7 @@ def create_project(
     @raise Duplicate: the name is taken.
     @raise UserNotFound: there is no such manager.
     """
-    if not _users(txn, users.c.id == manager):
+    if not _users(txn, _CALLED, manager):
         raise no_manager(manager)
     if txn.scalar(select(projects.c.id).where(projects.c.id == project_id)) is not None:
         raise project_exists(project_id)
@@ -301,14 +313,33 @@ def remove_role(txn: Connection, user_id: str, role: str, project_id: str | None
 # Parts.
 
 
-def _users(txn: Connection, *where: ColumnElement[bool]) -> tuple[User, ...]:
-    roles = user_role_association
-    rows = txn.execute(
-        select(users, roles.c.role)
-        .outerjoin(roles, roles.c.user_id == users.c.id)
-        .where(*where)
-        .order_by(users.c.id)
-    ).all()
+# Made once, for every request looks its user up.
+_WANTED: BindParameter[str] = bindparam("wanted")
+_USERS = (
+    select(users.c.id, users.c.access_key, users.c.secret_key, users.c.is_admin)
+    .add_columns(user_role_association.c.role)
+    .outerjoin(user_role_association, user_role_association.c.user_id == users.c.id)
+    .order_by(users.c.id)
+)
+_WITH_KEY = _USERS.where(users.c.access_key == _WANTED)
+_CALLED = _USERS.where(users.c.id == _WANTED)
+_PROJECTS = (
+    select(projects.c.id, projects.c.project_manager, projects.c.description)
+    .add_columns(user_project_association.c.user_id)
+    .outerjoin(user_project_association, user_project_association.c.project_id == projects.c.id)
+    .order_by(projects.c.id)
+)
+_PROJECT = _PROJECTS.where(projects.c.id == _WANTED)
+_HELD = select(user_project_role_association.c.role).where(
+    user_project_role_association.c.user_id == bindparam("user"),
+    user_project_role_association.c.project_id == bindparam("project"),
+)
+
+
+def _users(
+    txn: Connection, query: Select[Any] = _USERS, wanted: str | None = None
+) -> tuple[User, ...]:
+    rows = txn.execute(query, {"wanted": wanted}).all()
     held: dict[str, set[str]] = {}
     for row in rows:
         held.setdefault(row.id, set()).update({row.role} - {None})
@@ -318,14 +349,10 @@ def _users(txn: Connection, *where: ColumnElement[bool]) -> tuple[User, ...]:
     )
 
 
-def _projects(txn: Connection, *where: ColumnElement[bool]) -> tuple[Project, ...]:
-    members = user_project_association
-    rows = txn.execute(
-        select(projects, members.c.user_id)
-        .outerjoin(members, members.c.project_id == projects.c.id)
-        .where(*where)
-        .order_by(projects.c.id)
-    ).all()
+def _projects(
+    txn: Connection, query: Select[Any] = _PROJECTS, wanted: str | None = None
+) -> tuple[Project, ...]:
+    rows = txn.execute(query, {"wanted": wanted}).all()
     joined: dict[str, set[str]] = {}
     for row in rows:
         joined.setdefault(row.id, {row.project_manager}).update({row.user_id} - {None})
@@ -337,10 +364,7 @@ def _projects(txn: Connection, *where: ColumnElement[bool]) -> tuple[Project, ..
 
 def _membership(txn: Connection, who: User, project_id: str) -> Membership:
     where = project(txn, project_id)
-    roles = user_project_role_association
-    held = txn.scalars(
-        select(roles.c.role).where(roles.c.user_id == who.id, roles.c.project_id == project_id)
-    )
+    held = txn.scalars(_HELD, {"user": who.id, "project": project_id})
     return Membership(who, where, who.id in where.members, frozenset(held))
 
 

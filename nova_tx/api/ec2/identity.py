@@ -84,7 +84,7 @@ class Claim:
     signature: str
     begins: datetime
     ends: datetime
-    expected: Callable[[str], list[str]]
+    expected: Callable[[str], Iterator[str]]
 
     def check_time(self, now: datetime) -> None:
         """
@@ -100,7 +100,7 @@ class Claim:
 
     def proved_by(self, secret: str) -> bool:
         """Whether that secret made the signature."""
-        return any([signatures.same(each, self.signature) for each in self.expected(secret)])
+        return any(signatures.same(each, self.signature) for each in self.expected(secret))
 
 
 def read(request: Request) -> Message:
@@ -181,13 +181,11 @@ def _claim_v2(message: Message, slack: timedelta) -> Claim:
         moment = _time("Timestamp", required(parameters, "Timestamp"))
         begins, ends = moment - slack, moment + slack
 
-    def expected(secret: str) -> list[str]:
-        return [
-            signatures.v2_signature(
+    def expected(secret: str) -> Iterator[str]:
+        for host in message.hosts():
+            yield signatures.v2_signature(
                 secret, algorithm, message.method, host, message.path, parameters
             )
-            for host in message.hosts()
-        ]
 
     return Claim(access_key, signature, begins, ends, expected)
 
@@ -230,12 +228,12 @@ def _claim_v4_query(message: Message, slack: timedelta) -> Claim:
 
 def _expected_v4(
     message: Message, authorization: signatures.V4Authorization, timestamp: str
-) -> Callable[[str], list[str]]:
+) -> Callable[[str], Iterator[str]]:
     payload_hash = hashlib.sha256(message.body).hexdigest()
 
-    def expected(secret: str) -> list[str]:
-        return [
-            signatures.v4_signature(
+    def expected(secret: str) -> Iterator[str]:
+        for host in message.hosts():
+            yield signatures.v4_signature(
                 secret,
                 authorization.scope,
                 timestamp,
@@ -246,8 +244,6 @@ def _expected_v4(
                 authorization.signed_headers,
                 payload_hash,
             )
-            for host in message.hosts()
-        ]
 
     return expected
 
