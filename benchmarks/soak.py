@@ -86,6 +86,7 @@ def _image(cloud: Daemons, virt: str) -> str:
 
 def _in_a_network_of_its_own() -> None:
     """Start again where bridges and rules of real guests meet nobody else's."""
+    guest_image.build(say=_say)  # which fetches packages, and is kept
     again = f'ip link set lo up && exec "{sys.executable}" -m benchmarks.soak "$@"'
     os.environ["SOAK_NETWORK"] = "own"
     os.execvp("unshare", ["unshare", "--net", "sh", "-c", again, "soak", *sys.argv[1:]])

@@ -84,6 +84,10 @@ class BusFlags:
     rabbit_ssl_cert: str = flag("", "file of our certificate, if the broker asks for one")
     rabbit_ssl_key: str = flag("", "file of its key")
     rpc_response_timeout: int = flag(60, "seconds to wait for the answer to a call")
+    rpc_cast_timeout: int = flag(
+        5, "seconds until the sender of a message goes on without a broker; it is sent later"
+    )
+    rpc_max_waiting: int = flag(1000, "messages that wait for the broker; others are not sent")
     rpc_thread_pool_size: int = flag(64, "messages that a worker handles at once")
     compute_topic: str = flag("compute", "topic of compute workers")
     network_topic: str = flag("network", "topic of network workers")

@@ -32,6 +32,7 @@ from nova_tx.rpc.amqp_serving import PROPERTIES, Serving, declared
 from nova_tx.rpc.calls import Calls, within
 from nova_tx.rpc.envelope import ReplyAddress, Request, encode_request
 from nova_tx.rpc.interfaces import IRPC, IServing
+from nova_tx.rpc.outbox import Outbox
 
 _PERSISTENT = {**PROPERTIES, "delivery-mode": 2}
 #: Milliseconds that the queue for answers waits for its process to come back.
@@ -48,6 +49,11 @@ class AmqpRPC:
         self._calls = Calls(reactor)
         self._connection = Connection(flags, reactor, self._prepare)
         self._servings: list[Serving] = []
+        self._outbox = Outbox(
+            reactor,
+            min(flags.rpc_cast_timeout, flags.rpc_response_timeout),
+            flags.rpc_max_waiting,
+        )
         self._replies = f"reply.{socket.gethostname()}.{uuid4().hex}"
 
     async def open(self) -> None:
@@ -62,16 +68,15 @@ class AmqpRPC:
         """Stop all that takes messages, and disconnect."""
         for serving in list(self._servings):
             await serving.stop()
+        self._outbox.close()
         await self._connection.close(self._leave)
 
     async def cast(
         self, context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> None:
         body = encode_request(Request(method, args, context))
-        await within(
-            self._clock,
-            self._flags.rpc_response_timeout,
-            self._send(self._flags.control_exchange, topic, body, _PERSISTENT),
+        await self._outbox.send(
+            lambda: self._send(self._flags.control_exchange, topic, body, _PERSISTENT),
             f"{method} to {topic}",
         )
 

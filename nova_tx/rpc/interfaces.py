@@ -39,7 +39,8 @@ class IRPC(Interface):
         @param topic: C{scheduler}: any worker of that topic;
             C{compute.HostB}: the one on that host.
         @raise Unroutable: no queue is bound for the topic.
-        @raise Unavailable: the broker did not take it in time.
+        @raise Unavailable: the broker did not take it in C{rpc_cast_timeout}
+            seconds, and will have it later; or too many wait for it already.
         @raise TypeError: an argument can't be said in JSON.
         """
 

@@ -406,7 +406,7 @@ async def test_call_across_a_restart(mortal: RabbitMQ, opened: Opener) -> None:
 
 async def test_frozen_broker(mortal: RabbitMQ, opened: Opener) -> None:
     """A broker that freezes is found out by its missing heartbeat; a cast waits until it thaws."""
-    rpc = await opened(mortal, rabbit_heartbeat=1)
+    rpc = await opened(mortal, rabbit_heartbeat=1, rpc_cast_timeout=60)
     service = Service()
     await rpc.serve("compute", "a", service)
     lost: Deferred[None] = Deferred()
@@ -432,16 +432,20 @@ async def test_frozen_broker(mortal: RabbitMQ, opened: Opener) -> None:
 
 
 async def test_unavailable_while_away(mortal: RabbitMQ, opened: Opener) -> None:
-    """Without a broker casts and calls fail as Unavailable when their time is up."""
+    """Without a broker casts and calls fail as Unavailable in time; the casts are sent later."""
     rpc = await opened(mortal, rpc_response_timeout=1)
-    await rpc.serve("compute", "a", Service())
+    service = Service()
+    await rpc.serve("compute", "a", service)
     mortal.kill()
     with pytest.raises(Unavailable) as caught:
         await soon(rpc.cast(JOHN, "compute", "note", {"value": 1}))
-    assert str(caught.value) == "note to compute could not be sent in 1 s"
+    assert str(caught.value) == "note to compute could not be sent in 1 s; it is sent later"
     with pytest.raises(Unavailable) as caught:
         await called(rpc, "who")
     assert type(caught.value) is not RemoteTimeout
+    await deferToThread(mortal.start)
+    await service.after(1)
+    assert service.events == [1]
 
 
 async def test_blocked(tmp_path: Path, opened: Opener) -> None:
