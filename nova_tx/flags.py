@@ -144,6 +144,9 @@ class S3Flags:
     s3_listen_host: str = flag("", "address the objectstore listens on; empty is all")
     s3_max_requests: int = flag(256, "requests that are in hand at once; others are refused")
     s3_max_connections: int = flag(1000, "connections; others are refused")
+    s3_client_timeout: int = flag(
+        60, "seconds in which a client must send or take 64 KiB, or the rest, or it is cut off"
+    )
     buckets_path: str = flag("$state_path/buckets", "directory of buckets and objects")
 
 

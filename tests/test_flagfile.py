@@ -88,7 +88,7 @@ def test_end(stop: str) -> None:
         (["--rabbit-retry-interval=1"], "unknown flag --rabbit-retry-interval; did you mean"),
         (["--xyzzy"], "unknown flag --xyzzy"),
         (["--no_s3_port"], "unknown flag --no_s3_port"),
-        (["--s3_"], "--s3_ may be any of s3_dmz, s3_host, s3_listen_host, s3_port"),
+        (["--ec2_l"], "--ec2_l may be any of ec2_listen, ec2_listen_port"),
         (["--flagfile=/nowhere"], "can't read flag file /nowhere: No such file or directory"),
         (["--flagfile"], "flag --flagfile needs a value"),
     ],

@@ -46,6 +46,16 @@ class StreamingRequest(Request):
         super().__init__(*args, **kwargs)
         self.responseHeaders = _AmazonHeaders()
 
+    @property
+    def awaited(self) -> bool:
+        """Whether it is the client's turn to send or to take."""
+        return self.body.awaited if self.sending is None else self.sending.awaited
+
+    @property
+    def moved(self) -> int:
+        """Bytes of bodies that came and went so far."""
+        return self.body.received + (0 if self.sending is None else self.sending.sent)
+
     # From the connection.
 
     def gotLength(self, length: int | None) -> None:
@@ -58,6 +68,8 @@ class StreamingRequest(Request):
         self.requestHeaders.removeHeader(b"expect")
         expecting = expect.lower() == b"100-continue" and self.clientproto == b"HTTP/1.1"
         self.body = Body(self, length, expecting)
+        # the head has come in time; L{nova_tx.objectstore.patience.Watch} sees to the rest
+        self.channel.setTimeout(None)
         if length != 0:
             self._begin()
 
@@ -66,6 +78,8 @@ class StreamingRequest(Request):
 
     def process(self) -> None:
         self._received = True
+        # what the channel sets again after the answer
+        self.channel._savedTimeOut = self.channel.factory.timeOut
         self.body.all_arrived()
         if self.body.length == 0:
             self._begin()
@@ -136,4 +150,5 @@ class StreamingRequest(Request):
         if self._received:
             self.finish()
         else:
+            self.channel.setTimeout(self.channel.factory.timeOut)
             self.body.refuse()

@@ -7,6 +7,7 @@ from __future__ import annotations
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.task import LoopingCall
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -21,6 +22,7 @@ from nova_tx.ids import new_request_id
 from nova_tx.objectstore.door import Door
 from nova_tx.objectstore.images import Images
 from nova_tx.objectstore.objects import Objects
+from nova_tx.objectstore.patience import Channel, Watch
 from nova_tx.objectstore.registrations import Registrations
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.store import Store
@@ -32,18 +34,44 @@ _BODY_THREADS = 4
 _IMAGE_THREADS = 2
 #: Seconds that a request may take when the daemon is to end.
 GRACE = 10.0
+#: How often clients are looked at in the time that they are given.
+_LOOKS = 8
 
 
 class StreamingSite(Site):
     """A factory of connections whose requests go to one door."""
 
-    def __init__(self, door: Door, reactor: Any) -> None:
+    protocol = Channel  # type: ignore[assignment]
+
+    def __init__(self, door: Door, reactor: Any, patience: float) -> None:
+        """
+        @param patience: seconds that a client is waited for.
+        """
         super().__init__(
-            Resource(), StreamingRequest, parsePOSTFormSubmission=False, reactor=reactor
+            Resource(),
+            StreamingRequest,
+            parsePOSTFormSubmission=False,
+            reactor=reactor,
+            timeout=patience,
         )
         self._door = door
         self._clock = reactor
+        self._patience = patience
+        self._watch = Watch(patience)
+        self._watching = LoopingCall(self._look)
+        self._watching.clock = reactor
         self._running: dict[StreamingRequest, Deferred[None]] = {}
+
+    def startFactory(self) -> None:
+        super().startFactory()
+        _ = self._watching.start(self._patience / _LOOKS, now=False)
+
+    def stopFactory(self) -> None:
+        super().stopFactory()
+        self._watching.stop()
+
+    def _look(self) -> None:
+        self._watch.look(self._running, self._clock.seconds())
 
     def serve(self, request: StreamingRequest) -> None:
         """Have a request answered."""
@@ -118,7 +146,7 @@ class Objectstore:
             Images(self._registrations, objects, database, files, bodies),
             Gate("requests", s3.s3_max_requests),
         )
-        self.site = StreamingSite(door, reactor)
+        self.site = StreamingSite(door, reactor, s3.s3_client_timeout)
 
     async def open(self) -> None:
         """

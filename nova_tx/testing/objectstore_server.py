@@ -1,5 +1,5 @@
 """
-An objectstore in a process of its own, for tests: C{python -m … DIRECTORY [PORT]}.
+An objectstore in a process of its own, for tests: C{python -m … DIRECTORY [PORT [FLAG ...]]}.
 
 All its files are in the directory, and so is the certificate authority.  When
 it listens it writes one line, the port.  SIGTERM ends it as twistd would.
@@ -38,15 +38,15 @@ async def known_users() -> MemoryUsers:
     return users
 
 
-def flags_for(directory: str) -> Flags:
+def flags_for(directory: str, *more: str) -> Flags:
     """Flags whose files are all in one directory."""
     sections = (NodeFlags, SqlFlags, S3Flags, ImageFlags, CryptoFlags, AuthFlags)
-    return Flags.load([f"--state_path={directory}", "--my_ip=127.0.0.1"], sections)
+    return Flags.load([f"--state_path={directory}", "--my_ip=127.0.0.1", *more], sections)
 
 
-async def serve(reactor: Any, directory: str, port: str = "0") -> None:
+async def serve(reactor: Any, directory: str, port: str = "0", *more: str) -> None:
     """Run until the process is told to end."""
-    flags = flags_for(directory)
+    flags = flags_for(directory, *more)
     database = Database(flags.section(SqlFlags), reactor)
     await database.open()
     metadata.create_all(database.engine)
