@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from nova_tx.api.ec2 import xml
+from twisted.logger import Logger
+
 from nova_tx.api.site import ec2_site, metadata_site
+from nova_tx.errors import Unavailable
 from nova_tx.flags import (
     AuthFlags,
     BusFlags,
@@ -14,11 +18,16 @@ from nova_tx.flags import (
     S3Flags,
     SqlFlags,
 )
+from nova_tx.ids import new_request_id
+from nova_tx.operations.instances import Instances
 from nova_tx.taps.build import daemon
+from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
+
+_log = Logger()
 
 #: Seconds that a request waits for a database that went away.
 PATIENCE = 10.0
@@ -39,16 +48,37 @@ class Options(DaemonOptions):
     )
 
 
+class Resumed:
+    """What an earlier run left untold, told once this one is there."""
+
+    def __init__(self, instances: Instances) -> None:
+        self._instances = instances
+
+    async def open(self) -> None:
+        """Tell workers; what fails is found by them."""
+        try:
+            await self._instances.resume()
+        except Unavailable as error:
+            _log.warn("what waits is not told again: {error}", error=str(error))
+
+    async def close(self) -> None:
+        """Nothing is held."""
+
+
 def room(parts: Parts) -> list[Part]:
     """Both listeners, and the image service they ask."""
     flags = parts.flags.section(Ec2Flags)
     ec2 = parts.make(ec2_site)
     metadata = parts.make(metadata_site)
+    full = refusal(xml.failure("RequestLimitExceeded", "Too many connections.", new_request_id()))
+    users, guests = (
+        Crowd(site, flags.ec2_max_connections, parts.reactor, full) for site in (ec2, metadata)
+    )
     return [
         parts.images,
-        Listener(parts.reactor, flags.ec2_listen, flags.ec2_listen_port, ec2),
+        Listener(parts.reactor, flags.ec2_listen, flags.ec2_listen_port, users),
         # a bridge's address, which the network worker makes later
-        Listener(parts.reactor, flags.metadata_listen, flags.metadata_port, metadata, free=True),
+        Listener(parts.reactor, flags.metadata_listen, flags.metadata_port, guests, free=True),
     ]
 
 

@@ -4,6 +4,7 @@ What every daemon is: the database and the bus first, then its rooms.
 
 from __future__ import annotations
 
+import resource
 import sys
 from collections.abc import Callable, Sequence
 
@@ -16,6 +17,17 @@ from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
 
 Room = Callable[[Parts], Sequence[Part]]
+
+#: File descriptors that a daemon wants to have: its doors' connections, and files for them.
+_DESCRIPTORS = 4096
+
+
+def _make_room() -> None:
+    """Have as many file descriptors as wanted, if the host lets us."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
+    if soft != resource.RLIM_INFINITY and soft < most:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Tables:
@@ -47,6 +59,7 @@ def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daem
     from twisted.internet import reactor
 
     flags = options.flags
+    _make_room()
     try:
         parts = Parts(flags, reactor, patience)
         opened: list[Part] = [Tables(parts.database), parts.rpc]

@@ -11,8 +11,11 @@ from nova_tx.flags import (
     S3Flags,
     SqlFlags,
 )
+from nova_tx.ids import new_request_id
+from nova_tx.objectstore import xml
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.taps.build import daemon
+from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
@@ -31,7 +34,9 @@ def room(parts: Parts) -> list[Part]:
     """The store and its listener."""
     flags = parts.flags.section(S3Flags)
     store = parts.make(Objectstore)
-    return [store, Listener(parts.reactor, flags.s3_listen_host, flags.s3_port, store.site)]
+    full = refusal(xml.error("SlowDown", "Too many connections.", "/", new_request_id()))
+    clients = Crowd(store.site, flags.s3_max_connections, parts.reactor, full)
+    return [store, Listener(parts.reactor, flags.s3_listen_host, flags.s3_port, clients)]
 
 
 def makeService(options: Options) -> Daemon:
