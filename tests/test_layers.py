@@ -28,6 +28,7 @@ GROUND = (
     "periodic",
     "process",
     "registry",
+    "remote",
     "states",
 )
 CLIENTS = ("compute.client", "network.client", "scheduler.client")

@@ -40,6 +40,7 @@ from nova_tx.log import background
 from nova_tx.model import GuestSpec, Instance
 from nova_tx.network.client import NetworkClient
 from nova_tx.network.fabric.interfaces import IFabric
+from nova_tx.remote import at_any_time
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
 
@@ -192,6 +193,7 @@ class ComputeWorker:
             await self._moved(instance_id, states.BURY)
             _log.info("instance {id} is terminated", id=instance_id)
 
+    @at_any_time
     async def remote_get_console_output(self, context: RequestContext, instance_id: int) -> str:
         """
         The end of the guest's console, one character per byte.

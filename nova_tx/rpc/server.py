@@ -23,6 +23,7 @@ from nova_tx.errors import (
     WrongState,
 )
 from nova_tx.log import background, in_context
+from nova_tx.remote import in_turn
 from nova_tx.rpc.envelope import (
     ReplyAddress,
     Request,
@@ -85,6 +86,10 @@ class Dispatcher:
                 _log.failure("{method} failed", method=request.method)
                 return _failure(request.reply, RemoteError("internal error"))
         return None
+
+    def in_turn(self, name: str) -> bool:
+        """Whether messages for a method wait for earlier ones about the same instance."""
+        return in_turn(getattr(self._service, f"remote_{name}", None))
 
     def _method(self, name: str) -> _Method:
         method = self._methods.get(name)
@@ -155,7 +160,8 @@ class Intake:
     """
     The messages of one consumer: at most C{limit} in hand, one at a time per instance.
 
-    Messages for the same C{instance_id} keep the order in which they arrived.
+    Messages for the same C{instance_id} keep the order in which they arrived, but for
+    methods that are L{nova_tx.remote.at_any_time}.
     A cast whose method raised L{Unavailable} goes back to its queue after L{PAUSE}.
     """
 
@@ -184,7 +190,7 @@ class Intake:
             self._start(self._refuse(delivery, error), None)
             return
         lane = request.args.get("instance_id")
-        if not isinstance(lane, (int, str)):
+        if not isinstance(lane, (int, str)) or not self._dispatcher.in_turn(request.method):
             lane = None
         work = _Work(delivery, request, lane)
         self._waiting[work] = None

@@ -182,3 +182,16 @@ async def test_console(tmp_path: Path) -> None:
     Path(log + ".0").touch()
     await disks.console(str(tmp_path))
     assert [each[-2:] for each in _argv(runner)] == [("--", log), (log + ".0", log)]
+
+
+async def test_a_console_that_goes_away(tmp_path: Path) -> None:
+    """A guest that is removed while its console is asked for has said nothing."""
+    runner, log = FakeRunner(), tmp_path / "console.log"
+    log.touch()
+
+    def removed(_argv: Sequence[str], _stdin: bytes) -> Result:
+        log.unlink()
+        return Result(1, b"", b"No such file or directory")
+
+    runner.program("tail", does=removed)
+    assert await Disks(runner, True).console(str(tmp_path)) == b""

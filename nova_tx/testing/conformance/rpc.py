@@ -31,6 +31,7 @@ from nova_tx.errors import (
     WrongState,
 )
 from nova_tx.log import request as current_request
+from nova_tx.remote import at_any_time
 from nova_tx.rpc.interfaces import IRPC
 
 T = TypeVar("T")
@@ -116,6 +117,10 @@ class Service:
         await self.gate(key)
         self.happened(f"{key} ends")
         return key
+
+    @at_any_time
+    async def remote_glance(self, context: RequestContext, instance_id: int) -> str:
+        return self.name
 
     async def remote_whose(self, context: RequestContext) -> str | None:
         asking = current_request.get()
@@ -371,6 +376,17 @@ class RPCConformance:
             await service.after(count)
         mine = [event for event in service.events if event != "other"]
         assert mine == [f"{key} {what}" for key in "xyz" for what in ("begins", "ends")]
+
+    async def test_a_look_at_any_time(self, bus: Bus) -> None:
+        """A method that only looks is answered while its instance is worked on."""
+        service = Service()
+        await bus.there.serve("compute", "a", service)
+        await soon(bus.here.cast(JOHN, "compute.a", "hold", {"key": "x", "instance_id": 5}))
+        await service.after(1)
+        assert await called(bus.here, "glance", "compute.a", instance_id=5) == service.name
+        assert service.events == ["x begins"]
+        service.gate("x").callback(None)
+        await service.after(2)
 
     async def test_concurrency(self, bus: Bus) -> None:
         """Different instances are handled together, up to rpc_thread_pool_size."""

@@ -13,6 +13,7 @@ import shutil
 
 from twisted.internet.threads import deferToThread
 
+from nova_tx.errors import ProcessFailed
 from nova_tx.model import GuestSpec
 from nova_tx.once import Once
 from nova_tx.process import IRunner
@@ -65,7 +66,12 @@ class Disks:
         if not parts:
             return b""
         size = str(CONSOLE_BYTES)
-        result = await self._runner.run(("tail", "-q", "-c", size, "--", *parts))
+        try:
+            result = await self._runner.run(("tail", "-q", "-c", size, "--", *parts))
+        except ProcessFailed:
+            if all(os.path.exists(each) for each in parts):
+                raise
+            return b""  # the guest is removed at this moment
         return result.stdout[-CONSOLE_BYTES:]
 
     async def _grown(self, image: str, size: int) -> str:
