@@ -168,15 +168,28 @@ def change(
 
 def delete(txn: Connection, project: str | None, is_admin: bool, image_id: str) -> Image:
     """
-    Forget an image; returns what it was.
+    Hide an image from everybody; returns what it was.
 
-    The row goes for real: the id is its primary key.
+    The row stays until its files are gone, and somebody calls L{forget}.
 
     @raise ImageNotFound, Unauthorized: as L{owned}.
     """
     image = owned(txn, project, is_admin, image_id)
-    txn.execute(delete_from(images).where(images.c.id == image_id))
+    txn.execute(
+        update(images).where(images.c.id == image_id).values(deleted=True, deleted_at=now())
+    )
     return image
+
+
+def deleted(txn: Connection) -> tuple[str, ...]:
+    """The images that are hidden, and not forgotten yet."""
+    found = txn.execute(select(images.c.id).where(images.c.deleted.is_(True)))
+    return tuple(found.scalars())
+
+
+def forget(txn: Connection, image_id: str) -> None:
+    """Remove the row of an image that is hidden: for real, since the id is its primary key."""
+    txn.execute(delete_from(images).where(images.c.id == image_id, images.c.deleted.is_(True)))
 
 
 def unfinished(txn: Connection) -> tuple[tuple[Image, str], ...]:
@@ -191,10 +204,15 @@ def unfinished(txn: Connection) -> tuple[tuple[Image, str], ...]:
     )
 
 
-def again(txn: Connection, image_id: str) -> None:
-    """Put an image that was on its way back to the beginning."""
-    txn.execute(
+def again(txn: Connection, image_id: str) -> bool:
+    """Put an image that is on its way (back) to the beginning; returns whether it was one."""
+    done = txn.execute(
         update(images)
-        .where(images.c.id == image_id, images.c.state.in_(_ON_THE_WAY))
+        .where(
+            images.c.id == image_id,
+            images.c.state.in_(_ON_THE_WAY),
+            images.c.deleted.is_(False),
+        )
         .values(state=PENDING, updated_at=now())
     )
+    return done.rowcount == 1

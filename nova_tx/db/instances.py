@@ -157,6 +157,18 @@ def waiting(txn: Connection, before: datetime) -> tuple[Instance, ...]:
     )
 
 
+def untold(txn: Connection) -> tuple[Instance, ...]:
+    """Instances that wait for a worker that may never have been told."""
+    scheduling = instances.c.state_description == states.SCHEDULING
+    return _several(
+        txn,
+        select(*_COLUMNS).where(
+            (scheduling & instances.c.host.is_(None))
+            | instances.c.state_description.in_((states.REBOOTING, states.TERMINATING))
+        ),
+    )
+
+
 def _several(txn: Connection, query: Select[Any]) -> tuple[Instance, ...]:
     return tuple(_instance(row) for row in txn.execute(query.order_by(instances.c.id)))
 

@@ -2,7 +2,8 @@
 From a bundle in a bucket to an image that instances can boot from.    [spec/04 section 5]
 
 A registration answers at once and goes on by itself; its row tells how far it
-is.  One that a daemon's end broke off begins again at the next start.
+is.  One that a daemon's end broke off begins again at the next start.  An image
+that is removed has its row, hidden, until its files are gone.
 """
 
 from __future__ import annotations
@@ -28,6 +29,7 @@ from nova_tx.errors import (
     InvalidInput,
     KeyNotFound,
     NovaError,
+    Unavailable,
     WrongState,
 )
 from nova_tx.ids import check_image_id
@@ -41,6 +43,8 @@ from nova_tx.objectstore.threads import IPool
 
 _log = Logger()
 
+#: Seconds until what the database was away for is tried again.
+_PAUSE = 5.0
 _WORK = ".new"
 _NOT_STORED = "the image service could not store the image; its log says why"
 
@@ -87,22 +91,21 @@ class Registrations:
         self._pool = pool
         self._stopping = Event()
         self._running: dict[str, Deferred[None]] = {}
+        self._removed: set[str] = set()
 
     async def start(self) -> None:
         """Remove what was left unfinished, begin unfinished registrations again."""
         self._stopping.clear()
-        unfinished = await self._database.read(images.unfinished)
-        await self._pool.run(self._prepare, [image.id for image, _ in unfinished])
-        for image, user_id in unfinished:
-            await self._database.run(images.again, image.id)
+        await self._pool.run(self._prepare)
+        for image_id in await self._database.read(images.deleted):
+            await self._forget(image_id)
+        for image, user_id in await self._database.read(images.unfinished):
             self._begin(image, user_id)
 
-    def _prepare(self, unfinished: list[str]) -> None:
+    def _prepare(self) -> None:
         os.makedirs(self._path, mode=0o755, exist_ok=True)
         shutil.rmtree(self._work, ignore_errors=True)
         os.makedirs(self._work, mode=0o700, exist_ok=True)
-        for image_id in unfinished:
-            self._discard(image_id)
 
     async def stop(self) -> None:
         """End the work that is under way; it will begin again at the next start."""
@@ -151,8 +154,15 @@ class Registrations:
         @raise Unauthorized: it is another project's.
         """
         await self._database.run(images.delete, context.project, context.is_admin, image_id)
-        if image_id not in self._running:  # the work will find its row gone, and clean up
-            await self._pool.run(self._discard, image_id)
+        if image_id in self._running:  # who works on it cleans up
+            self._removed.add(image_id)
+        else:
+            await self._forget(image_id)
+
+    async def _forget(self, image_id: str) -> None:
+        """Remove the files of an image that is hidden, then its row."""
+        await self._pool.run(self._discard, image_id)
+        await self._database.run(images.forget, image_id)
 
     def _read_manifest(self, bucket: str, key: str) -> bytes:
         try:
@@ -171,33 +181,53 @@ class Registrations:
 
     async def _complete(self, image: Image, user_id: str) -> None:
         try:
-            await self._make(image, user_id)
-            return
-        except CancelledError:
-            raise
-        except Stopped:
-            return
-        except WrongState:
-            _log.info("image {image} was removed while it was made", image=image.id)
-        except (ImageError, ImageNotFound, AuthorityError) as error:
-            _log.info("image {image} failed: {reason}", image=image.id, reason=str(error))
-            await self._fail(image, str(error))
-        except Exception:
-            _log.failure("image {image} could not be made", image=image.id)
-            await self._fail(image, _NOT_STORED)
+            while not (await self._attempt(image, user_id) or self._stopping.is_set()):
+                await self._pool.run(self._stopping.wait, _PAUSE)
         finally:
             self._running.pop(image.id, None)
             await self._clean(image.id)
 
-    async def _fail(self, image: Image, reason: str) -> None:
+    async def _attempt(self, image: Image, user_id: str) -> bool:
+        """Make an image, from the beginning; returns whether that was the end of it."""
+        try:
+            if await self._database.run(images.again, image.id):
+                await self._pool.run(self._discard, image.id)
+                await self._make(image, user_id)
+        except CancelledError:
+            raise
+        except Stopped:
+            pass
+        except Unavailable as error:
+            _log.warn("image {image} is made later: {error}", image=image.id, error=str(error))
+            return False
+        except WrongState:
+            _log.info("image {image} was removed while it was made", image=image.id)
+        except (ImageError, ImageNotFound, AuthorityError) as error:
+            _log.info("image {image} failed: {reason}", image=image.id, reason=str(error))
+            return await self._fail(image, str(error))
+        except Exception:
+            _log.failure("image {image} could not be made", image=image.id)
+            return await self._fail(image, _NOT_STORED)
+        return True
+
+    async def _fail(self, image: Image, reason: str) -> bool:
+        """Say that there will be no image; returns whether that could be said."""
+        try:
+            await self._pool.run(self._discard, image.id)
+        except OSError as error:
+            _log.warn("files of image {image} are left over: {why}", image=image.id, why=error)
         try:
             await self._database.run(images.fail, image.id, reason)
-            await self._pool.run(self._discard, image.id)
-        except (NovaError, OSError):
+        except NovaError:
             _log.failure("image {image} could not be marked as failed", image=image.id)
+            return False
+        return True
 
     async def _clean(self, image_id: str) -> None:
         await self._pool.run(shutil.rmtree, self._scratch(image_id), True)
+        if image_id in self._removed:
+            self._removed.discard(image_id)
+            await self._forget(image_id)
 
     async def _make(self, image: Image, user_id: str) -> None:
         bucket, key = parse_location(image.location)
@@ -208,13 +238,9 @@ class Registrations:
         await self._pool.run(self._decrypt, image.id, bucket, key, manifest, files)
         await self._database.run(images.advance, image.id, images.DECRYPTING, images.UNTARRING)
         await self._pool.run(self._untar, image.id, manifest)
-        try:
-            await self._database.run(
-                images.advance, image.id, images.UNTARRING, images.AVAILABLE, size=manifest.size
-            )
-        except WrongState:
-            await self._pool.run(self._discard, image.id)
-            raise
+        await self._database.run(
+            images.advance, image.id, images.UNTARRING, images.AVAILABLE, size=manifest.size
+        )
 
     def _decrypt(
         self, image_id: str, bucket: str, key: str, manifest: Manifest, files: tuple[str, ...]
@@ -258,9 +284,9 @@ class Registrations:
         return os.path.join(self._scratch(image_id), "image.tar.gz")
 
     def _discard(self, image_id: str) -> None:
-        directory = os.path.dirname(self.file(image_id))
-        with contextlib.suppress(FileNotFoundError):
-            shutil.rmtree(directory)
+        for directory in (self._scratch(image_id), os.path.dirname(self.file(image_id))):
+            with contextlib.suppress(FileNotFoundError):
+                shutil.rmtree(directory)
 
 
 def _other(image_id: str | None) -> str | None:

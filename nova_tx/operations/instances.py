@@ -15,7 +15,7 @@ from twisted.logger import Logger
 
 from nova_tx import states
 from nova_tx.compute.client import ComputeClient
-from nova_tx.context import RequestContext
+from nova_tx.context import RequestContext, admin_context
 from nova_tx.db import instances, reservations
 from nova_tx.db.engine import Database
 from nova_tx.errors import ImageUnavailable, InvalidInput, Unavailable
@@ -149,6 +149,23 @@ class Instances:
                 id=instance_id,
                 error=str(error),
             )
+
+    async def resume(self) -> None:
+        """
+        Tell workers again what an API that died may not have told them.
+
+        Who hears of it twice finds it done, or being done.
+        """
+        waiting = await self._database.read(instances.untold)
+        await together(self._told_again(each) for each in waiting)
+
+    async def _told_again(self, instance: Instance) -> None:
+        if instance.state_description == states.SCHEDULING:
+            await self._schedule(admin_context(), instance.id)
+        else:
+            what = "reboot" if instance.state_description == states.REBOOTING else "terminate"
+            owner = RequestContext(user=instance.user_id, project=instance.project_id)
+            await self._tell(what, owner, instance)
 
     async def listed(
         self, context: RequestContext, ids: Sequence[int] = ()

@@ -23,7 +23,7 @@ from nova_tx.scheduler.policies.interfaces import IPolicy
 _log = Logger()
 
 #: Seconds after which a row that no host was chosen for has lost its message.
-LOST_AFTER = 30
+LOST_AFTER = 10
 
 
 class SchedulerWorker:

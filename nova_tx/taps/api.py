@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from nova_tx.api.ec2 import xml
-from twisted.logger import Logger
-
 from nova_tx.api.site import ec2_site, metadata_site
-from nova_tx.errors import Unavailable
 from nova_tx.flags import (
     AuthFlags,
     BusFlags,
@@ -19,15 +16,13 @@ from nova_tx.flags import (
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
-from nova_tx.operations.instances import Instances
 from nova_tx.taps.build import daemon
 from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
-
-_log = Logger()
+from nova_tx.taps.resumed import Resumed
 
 #: Seconds that a request waits for a database that went away.
 PATIENCE = 10.0
@@ -48,23 +43,6 @@ class Options(DaemonOptions):
     )
 
 
-class Resumed:
-    """What an earlier run left untold, told once this one is there."""
-
-    def __init__(self, instances: Instances) -> None:
-        self._instances = instances
-
-    async def open(self) -> None:
-        """Tell workers; what fails is found by them."""
-        try:
-            await self._instances.resume()
-        except Unavailable as error:
-            _log.warn("what waits is not told again: {error}", error=str(error))
-
-    async def close(self) -> None:
-        """Nothing is held."""
-
-
 def room(parts: Parts) -> list[Part]:
     """Both listeners, and the image service they ask."""
     flags = parts.flags.section(Ec2Flags)
@@ -79,6 +57,7 @@ def room(parts: Parts) -> list[Part]:
         Listener(parts.reactor, flags.ec2_listen, flags.ec2_listen_port, users),
         # a bridge's address, which the network worker makes later
         Listener(parts.reactor, flags.metadata_listen, flags.metadata_port, guests, free=True),
+        parts.make(Resumed, instances=parts.operations.instances),
     ]
 
 

@@ -50,6 +50,8 @@ VARIABLE = "NOVA_TX_STEPS"
 LOOK = 0.02
 
 BEFORE, AFTER = "before", "after"
+#: What the name of a change of a file begins with: it is told of before it is made, and not after.
+FILE = "file"
 
 #: What is another in each run, and still the same step.
 _CHANGING = re.compile(r"[0-9a-f]{32}|instance-[0-9a-f]{8}|\b[are][mki]i-[0-9a-z]+|reply\.\S+")
@@ -183,7 +185,7 @@ class Steps:
             path = os.path.join(os.readlink(f"/proc/self/fd/{args[relative]}"), path)
         for each in self.places:
             if path.startswith(each):
-                self.before(f"{event} {os.path.relpath(path, os.path.dirname(each))}")
+                self.before(f"{FILE} {event} {os.path.relpath(path, os.path.dirname(each))}")
                 return
 
 

@@ -102,6 +102,21 @@ async def test_who_changes(database: Database) -> None:
     assert (await database.run(images.delete, "joe", False, "ami-1")).id == "ami-1"
     with pytest.raises(ImageNotFound):
         await database.read(images.get, "joe", False, "ami-1")
+
+
+async def test_a_deleted_image_is_remembered_until_it_is_forgotten(database: Database) -> None:
+    """A deleted image is hidden; its id is free once its row is forgotten, and not before."""
+    for image_id in ("ami-1", "ami-2"):
+        await _register(database, image_id)
+    await database.run(images.delete, "joe", False, "ami-1")
+    assert await database.read(images.deleted) == ("ami-1",)
+    assert not await database.run(images.again, "ami-1")
+    assert not await database.run(images.fail, "ami-1", "a reason")
+    with pytest.raises(Duplicate):
+        await _register(database)
+    for image_id in ("ami-1", "ami-2"):
+        await database.run(images.forget, image_id)
+    assert [each.id for each in await database.read(images.listed, None, True)] == ["ami-2"]
     assert await _register(database)
 
 

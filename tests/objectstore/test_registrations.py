@@ -393,6 +393,18 @@ async def test_deregistered(running: RunningObjectstore) -> None:
     assert _left(running) == [".new"]
 
 
+async def test_deregistered_in_a_crash(running: RunningObjectstore) -> None:
+    """An image whose row was hidden, and whose file is still there, goes at the next start."""
+    _upload(running, b"content")
+    image = await _register(running)
+    await running.close()
+    await running.database.run(images.delete, "joe", False, image.id)
+    assert _left(running) != [".new"]
+    await running.open()
+    assert _left(running) == [".new"]
+    assert await running.database.read(images.deleted) == ()
+
+
 async def test_no_room(running: RunningObjectstore, logged_errors: Any) -> None:
     """A registration that can't be stored fails with a sentence that tells nothing of us."""
     _upload(running, b"content")

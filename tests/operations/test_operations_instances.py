@@ -153,3 +153,26 @@ def test_user_data() -> None:
     for bad in ("AAA", "%", "aGVsbG8=x", "AAAA" * (MAX_USER_DATA // 3 + 1)):
         with pytest.raises(InvalidInput):
             check_user_data(bad)
+
+
+async def test_what_was_not_told_is_told_again(door: Door) -> None:
+    """An API that starts tells workers what waits for them, and nothing of what does not."""
+    run = door.operations.instances.run
+    made = [each.instance.id for each in await run(JOE, Wanted("ami-tiny", 5, 5))]
+    placed, waiting, rebooting, ending, running = made
+    moves = {
+        placed: (states.PLACE,),
+        rebooting: (states.BUILD, states.RUN, states.REBOOT),
+        ending: (states.BUILD, states.RUN, states.TERMINATE),
+        running: (states.BUILD, states.RUN),
+    }
+    for instance_id, events in moves.items():
+        for event_ in events:
+            await door.database.run(instances.move, instance_id, event_, host="HostB")
+    door.bus.casts.clear()
+    await door.operations.instances.resume()
+    assert sorted((cast[1], cast[2]["instance_id"]) for cast in door.bus.casts) == [
+        ("reboot_instance", rebooting),
+        ("run_instance", waiting),
+        ("terminate_instance", ending),
+    ]

@@ -1,0 +1,317 @@
+"""A cloud whose daemons die at any step of an operation, and come back.  See L{crash}."""
+
+from __future__ import annotations
+
+import itertools
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+from unittest.mock import patch
+
+from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
+from sqlalchemy import Connection, select
+
+from nova_tx import states
+from nova_tx.db.schema import images, instances
+from nova_tx.ids import instance_ec2_id
+from nova_tx.testing.crash import AFTER, BEFORE, FILE, VARIABLE, Plan, numbered, write_plan
+from nova_tx.testing.daemons import Daemons, until
+from nova_tx.testing.invariants import Scene, faults
+
+#: Flags of a cloud whose instances and addresses are many, and whose lost messages are missed soon.
+FLAGS = ("--quota_instances=500", "--quota_cores=500", "--periodic_interval=1")
+#: What a client is told when the daemon that it speaks to, or one that it needs, dies.
+_FAILED = (ClientError, BotoCoreError)
+
+
+@dataclass(frozen=True)
+class Death:
+    """One step of one daemon, at which it is to die."""
+
+    daemon: str
+    step: str
+    number: int
+    moment: str
+
+    def __str__(self) -> str:
+        which = f" {self.number}" if self.number > 1 else ""
+        return f"{self.daemon} {self.moment} {self.step}{which}"
+
+
+def _deaths(daemon: str, steps: list[tuple[str, int]], all_of_them: bool) -> Iterator[Death]:
+    last = max((at for at, (step, _) in enumerate(steps) if not _of_file(step)), default=None)
+    for at, (step, number) in enumerate(steps):
+        yield Death(daemon, step, number, BEFORE)
+        if (all_of_them or at == last) and not _of_file(step):
+            yield Death(daemon, step, number, AFTER)
+
+
+def _of_file(step: str) -> bool:
+    return step.startswith(FILE)
+
+
+class CrashingCloud(Daemons):
+    """A cloud of daemons that count their steps."""
+
+    launcher = "nova_tx.testing.crash"
+
+    def __init__(self, directory: Path, *settings: str) -> None:
+        super().__init__(directory, *FLAGS, *settings)
+        self._serials = itertools.count(1)
+        self.image = ""
+
+    def start_daemon(self, name: str) -> None:
+        with patch.dict(os.environ, {VARIABLE: str(self.directory / "steps")}):
+            super().start_daemon(name)
+
+    # Counting and dying.
+
+    def plan_for(self, name: str, step: str = "", number: int = 0, moment: str = BEFORE) -> None:
+        """Have a daemon count from now on, and die at a step if one is given."""
+        plan = Plan(next(self._serials), step, number, moment)
+        armed = self._steps(name) / "armed"
+        write_plan(self._steps(name), plan)
+        until(lambda: armed.exists() and armed.read_text() == str(plan.serial), f"{name} to count")
+
+    def forget_plan(self, name: str) -> list[str]:
+        """Have a daemon count no more; returns its steps."""
+        (self._steps(name) / "plan").unlink()
+        return (self._steps(name) / "steps").read_text().splitlines()
+
+    def restart(self, name: str) -> None:
+        """Start a daemon that is dead; returns when it is ready."""
+        begin = len(self.log(name))
+        self.start_daemon(name)
+        until(lambda: " ready\n" in self.log(name)[begin:], f"{name} to be ready")
+
+    def deaths(self, operation: Operation, all_of_them: bool) -> list[Death]:
+        """
+        Every way to die in an operation, found by doing it once: before each
+        step, and after the last one of each daemon.
+
+        What is after one step is before the next: only pure work is between.
+
+        @param all_of_them: after each step, too.
+        """
+        operation.prepare(self)
+        for name in self.names:
+            self.plan_for(name)
+        operation.perform(self)
+        self.settle(operation)
+        self.quiet()
+        return [
+            death
+            for name in self.names
+            for death in _deaths(name, numbered(self.forget_plan(name)), all_of_them)
+        ]
+
+    def die(self, operation: Operation, death: Death) -> None:
+        """
+        Do an operation in which a daemon dies; start it again, wait until all is settled.
+
+        @raise AssertionError: it did not die, or not everything is settled.
+        """
+        operation.prepare(self)
+        pid = self.pid(death.daemon)
+        assert pid is not None
+        self.plan_for(death.daemon, death.step, death.number, death.moment)
+        with suppress(*_FAILED):
+            operation.perform(self)
+        assert self.ended(pid) == -9
+        self.forget_plan(death.daemon)
+        self.restart(death.daemon)
+        self.settle(operation)
+
+    def quiet(self) -> None:
+        """Wait until no daemon has done a step for a while."""
+
+        def counts() -> list[int]:
+            return [(self._steps(name) / "steps").stat().st_size for name in self.names]
+
+        before: list[int] = []
+        while before != (now := counts()):
+            before = now
+            with suppress(AssertionError):
+                until(lambda: counts() != now, "silence", 0.5)
+
+    def settle(self, operation: Operation, deadline: float = 60.0) -> None:
+        """
+        Wait until nothing in the cloud disagrees.
+
+        @raise AssertionError: something does, after so many seconds.
+        """
+        found: list[str] = []
+
+        def settled() -> bool:
+            found[:] = [*self.read(faults, self.scene), *operation.complaints(self)]
+            return not found
+
+        try:
+            until(settled, "", deadline)
+        except AssertionError:
+            raise AssertionError(f"after {deadline:.0f} s: {'; '.join(found)}") from None
+
+    @property
+    def scene(self) -> Scene:
+        """Where everything is."""
+        return Scene.of(self.directory)
+
+    def _steps(self, name: str) -> Path:
+        return self.directory / "steps" / name
+
+    # Rows.
+
+    def instances(self, *wanted: str) -> list[int]:
+        """Ids of the instances in some states."""
+
+        def look(txn: Connection) -> list[int]:
+            query = select(instances.c.id).where(instances.c.state_description.in_(wanted))
+            return list(txn.execute(query.order_by(instances.c.id)).scalars())
+
+        return self.read(look)
+
+    def image_states(self) -> dict[str, str]:
+        """Every image's state."""
+
+        def look(txn: Connection) -> dict[str, str]:
+            return {row.id: row.state for row in txn.execute(select(images))}
+
+        return self.read(look)
+
+
+class Operation(Protocol):
+    """Something that users do, again and again."""
+
+    name: str
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        """Have there what it needs."""
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        """Ask for it."""
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """What is not as it should be in the end, beside the invariants."""
+
+
+class Run:
+    """RunInstances, on a host that has not the image yet."""
+
+    name = "RunInstances"
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        shutil.rmtree(cloud.directory / "instances" / "_base")
+        (cloud.directory / "instances" / "_base").mkdir()
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.run_instances(ImageId=cloud.image, MinCount=1, MaxCount=1, InstanceType="m1.tiny")
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """All that was asked for runs."""
+        for each in cloud.instances(states.SHUTDOWN, states.ERROR):
+            yield f"instance {each} does not run"
+
+
+class _OnOne:
+    """What is done to an instance that runs."""
+
+    chosen = 0
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        if not cloud.instances(states.RUNNING):
+            Run().perform(cloud)
+            until(lambda: cloud.instances(states.RUNNING), "an instance")
+        self.chosen = cloud.instances(states.RUNNING)[0]
+
+    @property
+    def ids(self) -> list[str]:
+        return [instance_ec2_id(self.chosen)]
+
+
+class Terminate(_OnOne):
+    """TerminateInstances."""
+
+    name = "TerminateInstances"
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.terminate_instances(InstanceIds=self.ids)
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It is terminated; or nobody ever heard of it."""
+        if self.chosen not in cloud.instances(states.TERMINATED, states.RUNNING):
+            yield f"instance {self.chosen} neither runs nor is terminated"
+
+
+class Reboot(_OnOne):
+    """RebootInstances."""
+
+    name = "RebootInstances"
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.reboot_instances(InstanceIds=self.ids)
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It runs again, or still."""
+        if self.chosen not in cloud.instances(states.RUNNING):
+            yield f"instance {self.chosen} does not run"
+
+
+class Register:
+    """RegisterImage."""
+
+    name = "RegisterImage"
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        """The bundle is there."""
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.register_image(Name="again", ImageLocation="images/disk.manifest.xml")
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """Nothing is wrong with the bundle."""
+        for image_id, state in cloud.image_states().items():
+            if state != "available":
+                yield f"image {image_id} is {state}"
+
+
+class Deregister(Register):
+    """DeregisterImage."""
+
+    name = "DeregisterImage"
+    chosen = ""
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        if len(cloud.image_states()) < 2:
+            super().perform(cloud)
+            cloud.settle(self)
+        self.chosen = next(each for each in cloud.image_states() if each != cloud.image)
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.deregister_image(ImageId=self.chosen)
+
+
+class Upload:
+    """PUT of an object whose key is long enough for a directory."""
+
+    name = "PutObject"
+    content = os.urandom(1000)
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        """The bucket is there."""
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.s3.put_object(Bucket="images", Key="k" * 100, Body=self.content)
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It is there, whole, or it is not."""
+        found: Any = cloud.s3.list_objects(Bucket="images", Prefix="kkk").get("Contents", [])
+        for each in found:
+            if each["Size"] != len(self.content):
+                yield f"{each['Key']} has {each['Size']} bytes"
+
+
+OPERATIONS = (Run, Terminate, Reboot, Register, Deregister, Upload)
