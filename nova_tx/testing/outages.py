@@ -33,12 +33,8 @@ from nova_tx.testing.databases import Server
 from nova_tx.testing.invariants import Scene, faults
 from nova_tx.testing.rabbitmq import RabbitMQ
 
-#: Seconds of a pause.
-PAUSE = 20.0
-#: Seconds that pass before what was ended is started.
-AWAY = 4.0
 #: Seconds of load before an outage, and after it.
-BEFORE, AFTER = 2.0, 3.0
+BEFORE, AFTER = 1.5, 1.5
 #: Instances that a client of the load keeps, at most.
 _KEPT = 6
 
@@ -124,31 +120,35 @@ def _tree(pid: int | None) -> list[int]:
 # What can happen to it: each returns when it is back.
 
 
-def restart(part: Ground) -> None:
+def restart(part: Ground, away: float) -> None:
     """It is stopped in good order, and started a while later."""
     part.stop()
-    time.sleep(AWAY)
+    time.sleep(away)
     part.start()
 
 
-def kill(part: Ground) -> None:
+def kill(part: Ground, away: float) -> None:
     """It dies at once, and is started a while later."""
     _send(part, signal.SIGKILL)
     part.stop()  # it is dead; what knows of it learns that
-    time.sleep(AWAY)
+    time.sleep(away)
     part.start()
 
 
-def pause(part: Ground) -> None:
-    """It says nothing for L{PAUSE} seconds, and keeps all its connections."""
+def pause(part: Ground, away: float) -> None:
+    """It says nothing for a while, and keeps all its connections."""
+    with paused(part):
+        time.sleep(away)
+
+
+@contextmanager
+def paused(part: Ground) -> Iterator[None]:
+    """While in here, it says nothing."""
     _send(part, signal.SIGSTOP)
     try:
-        time.sleep(PAUSE)
+        yield
     finally:
         _send(part, signal.SIGCONT)
-
-
-OUTAGES: tuple[Callable[[Ground], None], ...] = (restart, kill, pause)
 
 
 def _send(part: Ground, number: signal.Signals) -> None:
@@ -157,6 +157,9 @@ def _send(part: Ground, number: signal.Signals) -> None:
             os.kill(pid, number)
         except ProcessLookupError:
             pass  # it ended with its parent
+
+
+Outage = Callable[[Ground, float], None]
 
 
 # The load.
@@ -343,7 +346,8 @@ def endure(
     cloud: Daemons,
     image_id: str,
     part: Ground,
-    outage: Callable[[Ground], None],
+    outage: Outage,
+    away: float,
     scene: Callable[[], Scene],
     clients: int = 2,
     breath: float = 0.15,
@@ -351,6 +355,7 @@ def endure(
     """
     Put a cloud under load, have an outage, wait until all is settled.
 
+    @param away: seconds.
     @param scene: what is there, beside the rows.
     @raise AssertionError: something was lost, done twice, or left over.
     """
@@ -358,7 +363,7 @@ def endure(
     with load.running():
         time.sleep(BEFORE)
         began = time.monotonic()
-        outage(part)
+        outage(part, away)
         back = time.monotonic()
         time.sleep(AFTER)
     left: list[str] = []
