@@ -35,8 +35,6 @@ from nova_tx.testing.rabbitmq import RabbitMQ
 
 #: Seconds of load before an outage, and after it.
 BEFORE, AFTER = 1.5, 1.5
-#: Instances that a client of the load keeps, at most.
-_KEPT = 6
 
 
 class Ground(Protocol):
@@ -194,19 +192,31 @@ class Seen:
         return every - self.ended - self.perhaps
 
 
+@dataclass(frozen=True)
+class Pace:
+    """
+    How heavy a load is.
+
+    @ivar clients: that launch and end instances.
+    @ivar breath: seconds between an answer and a client's next request.
+    @ivar kept: instances that each leaves running.
+    """
+
+    clients: int = 2
+    breath: float = 0.15
+    kept: int = 6
+
+
 class Load:
     """Clients that launch and end instances, and one that lists them."""
 
-    def __init__(self, cloud: Daemons, image_id: str, clients: int, breath: float) -> None:
-        """
-        @param breath: seconds between an answer and a client's next request.
-        """
+    def __init__(self, cloud: Daemons, image_id: str, pace: Pace) -> None:
         self.seen = Seen()
-        self._breath = breath
+        self._pace = pace
         self._cloud = cloud
         self._image_id = image_id
         self._over = threading.Event()
-        works = [lambda name=name: self._launcher(name) for name in range(clients)]
+        works = [lambda name=name: self._launcher(name) for name in range(pace.clients)]
         self._threads = [threading.Thread(target=work) for work in (*works, self._looker)]
 
     @contextmanager
@@ -225,10 +235,10 @@ class Load:
         ec2 = self._client()
         kept: list[int] = []
         for number in range(10_000):
-            if self._over.wait(self._breath):
+            if self._over.wait(self._pace.breath):
                 break
             kept += self._launch(ec2, f"{id(self)}-{name}-{number}", 1 + number % 2)
-            while len(kept) > _KEPT and not self._over.is_set():
+            while len(kept) > self._pace.kept and not self._over.is_set():
                 self._end(ec2, kept.pop(0))
         ec2.close()
 
@@ -260,7 +270,7 @@ class Load:
 
     def _looker(self) -> None:
         ec2 = self._client()
-        while not self._over.wait(self._breath):
+        while not self._over.wait(self._pace.breath):
             began = time.monotonic()
             try:
                 ec2.describe_instances()
@@ -349,8 +359,7 @@ def endure(
     outage: Outage,
     away: float,
     scene: Callable[[], Scene],
-    clients: int = 2,
-    breath: float = 0.15,
+    pace: Pace = Pace(),
 ) -> Outcome:
     """
     Put a cloud under load, have an outage, wait until all is settled.
@@ -359,7 +368,7 @@ def endure(
     @param scene: what is there, beside the rows.
     @raise AssertionError: something was lost, done twice, or left over.
     """
-    load = Load(cloud, image_id, clients, breath)
+    load = Load(cloud, image_id, pace)
     with load.running():
         time.sleep(BEFORE)
         began = time.monotonic()

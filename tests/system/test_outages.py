@@ -29,6 +29,7 @@ from nova_tx.testing.outages import (
     Broker,
     Hypervisor,
     Outage,
+    Pace,
     Rows,
     endure,
     kill,
@@ -40,6 +41,8 @@ from nova_tx.testing.outages import (
 BRIDGE = "brout"
 #: What happens to a part, and for how many seconds.
 OUTAGES = [(restart, 2.5), (kill, 2.5), (pause, 20.0)]
+#: QEMU starts a guest in a second or two here.
+GENTLE = Pace(clients=1, breath=0.7, kept=2)
 ROOM = ("--quota_instances=1000", "--quota_cores=1000")
 
 
@@ -133,7 +136,7 @@ def test_guests_are_built_and_ended_once_libvirtd_is_back(
     def scene() -> Scene:
         return Scene.of(daemons.directory, guests=dict.fromkeys(libvirtd.guests(), Power.RUNNING))
 
-    outcome = endure(daemons, image_id, Hypervisor(libvirtd), outage, away, scene, 1, 2.0)
+    outcome = endure(daemons, image_id, Hypervisor(libvirtd), outage, away, scene, GENTLE)
     print(outcome)
     assert outcome.seen.launched and outcome.seen.ended
     assert outcome.seen.blind == [] and outcome.seen.refused == []
