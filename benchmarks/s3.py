@@ -27,7 +27,7 @@ _METHODS, _CLIENTS = ("PUT", "GET"), (1, 16)
 
 def figures(quick: bool) -> Iterator[Figure]:
     """Each measure, and the longest stall of the event loop under it."""
-    small, large = (1.0, 1.0) if quick else (4.0, 6.0)
+    small, large = (1.0, 1.0) if quick else (2.0, 3.0)
     with (
         tempfile.TemporaryDirectory(prefix="benchmark-s3-") as name,
         objectstore(Path(name, "nova")) as ours,

@@ -78,6 +78,8 @@ class Body:
         """
         Have threads of a pool give each piece to C{write}; done when the body has ended.
 
+        A piece stays as it is until C{write} has returned from the next one.
+
         @raise ConnectionLost: it will never end. Also what C{write} raises.
         """
         # the threads' own: the connection may be closed while they read from it
@@ -186,16 +188,16 @@ def _take(
     most = min(most, _TURN)
     if not most:
         return 0
-    buffer = memoryview(bytearray(min(_PIECE, most)))
+    buffers = [memoryview(bytearray(min(_PIECE, most))) for _ in range(2)]
     while taken < most:
+        buffer = buffers[0]
         try:
             count = source.recv_into(buffer, min(len(buffer), most - taken))
-        except BlockingIOError:
-            break
-        except OSError:  # the connection is lost, as it will find out itself
+        except OSError:  # nothing more at once, or the connection is lost, as it will find out
             break
         if not count:
             break
         write(buffer[:count])
         taken += count
+        buffers.reverse()
     return taken

@@ -11,6 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from nova_tx.auth.s3_payload import Payload
+from nova_tx.objectstore.aside import Aside
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.calls import Call
 from nova_tx.objectstore.commits import Commits
@@ -23,6 +24,8 @@ _KEPT = frozenset(
     ("content-type", "cache-control", "content-disposition", "content-language", "expires")
 )
 _CHECKSUM = "x-amz-checksum-"
+#: Bytes whose digests are worth giving away.
+_LARGE = 2**17
 #: Headers that begin like a checksum and are none.
 _NO_CHECKSUM = frozenset(("mode", "algorithm", "type"))
 
@@ -103,19 +106,29 @@ class _Intake:
         self._md5 = hashlib.md5(usedforsecurity=False)
         self._expected = _announced_md5(headers)
         self._digests = _digests(headers)
+        self._aside = Aside()
 
     def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """
         What these bytes are of the object.
 
+        They must stay as they are until the next call has returned.
+
         @raise MalformedPayload, SignatureMismatch: it can't be the body that was signed.
         """
         decoded = self._payload.feed(data)
         self._size += len(decoded)
+        if len(decoded) < _LARGE:
+            self._aside.join()
+            self._update(decoded)
+        else:
+            self._aside.do(lambda: self._update(decoded))
+        return decoded
+
+    def _update(self, decoded: bytes | memoryview) -> None:
         self._md5.update(decoded)
         for digest in self._digests.values():
             digest.update(decoded)
-        return decoded
 
     def facts(self) -> Facts:
         """
@@ -124,6 +137,7 @@ class _Intake:
         @raise BadDigest: it is not what its headers announce.
         @raise MalformedPayload, PayloadMismatch: nor what was signed.
         """
+        self._aside.join()
         self._payload.finish()
         if self._expected is not None and self._md5.digest() != self._expected:
             raise BadDigest("the body's MD5 is not the one in Content-MD5")
@@ -167,7 +181,7 @@ class Uploads:
         try:
             writer = Writer(file)
             await body.pour(lambda data: writer.write(intake.feed(data)), self._bodies)
-            facts = intake.facts()
+            facts = await self._bodies.run(intake.facts)
             await self._bodies.run(self._store.commit, path, file, call.bucket, call.key, facts)
         except Exception:  # CancelledError is one
             await self._bodies.run(self._store.abort, path, file)

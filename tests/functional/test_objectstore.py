@@ -266,6 +266,27 @@ def test_refusals(client: Any, server: Server) -> None:
     assert client.get_object(Bucket="bucket", Key="key")["Body"].read() == b"1"
 
 
+def test_pipelined(server: Server) -> None:
+    """Requests that are sent at once on one connection are answered in order, large ones, too."""
+    client = server.boto3()
+    client.create_bucket(Bucket="bucket")
+    contents = {"small": b"small", "large": os.urandom(9 * 2**20 + 1), "last": b""}
+    for key, content in contents.items():
+        client.put_object(Bucket="bucket", Key=key, Body=content)
+    names = ["small", "large", "large", "small", "last", "large", "small"]
+    with socket.create_connection(("127.0.0.1", server.port), 120) as connection:
+        for key in names:
+            fields = {"host": "127.0.0.1", **server.sign("GET", f"/bucket/{key}")}
+            lines = [f"GET /bucket/{key} HTTP/1.1"]
+            lines += [f"{name}: {each}" for name, each in fields.items()]
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+        with connection.makefile("rb") as answers:
+            for key in names:
+                assert answers.readline().startswith(b"HTTP/1.1 200 ")
+                heads = http.client.parse_headers(answers)
+                assert answers.read(int(heads["content-length"])) == contents[key]
+
+
 def test_strangers(server: Server) -> None:
     """A wrong secret, an unknown key, a foreign project and no signature are four refusals."""
     for access, secret, expected in (
