@@ -29,6 +29,7 @@ setup(
         "postgres": ["psycopg[binary]>=3.1"],
         "mysql": ["PyMySQL>=1.1"],
         "clients": ["boto==2.49.0", "six>=1.16"],
+        "benchmarks": ["pika>=1.3"],
         "test": [
             "pytest>=8",
             "pytest-twisted>=1.14",

@@ -29,7 +29,7 @@ class Figure:
         text = f"{self.what:<58} {number(self.value):>8} {self.unit:<12}"
         text += f" aim {self.aim:<10}" if self.aim else " " * 15
         for name, value in self.beside:
-            text += f"  {self.value / value:.2f} × {name} ({number(value)})"
+            text += f"  {self.value / value:.2f} times {name} ({number(value)})"
         return text.rstrip()
 
 

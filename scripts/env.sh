@@ -99,10 +99,11 @@ newest_python() {
     give_up "Python 3.11 or newer, with its module venv (Debian: python3-venv), is needed."
 }
 
-# virtual_environment cloud|tests: make it, or bring it up to date when setup.py has changed
+# virtual_environment cloud|tests|benchmarks: make it, or bring it up to date when setup.py has changed
 virtual_environment() {
     case $1 in
     tests) extras=clients,postgres,mysql,test ;;
+    benchmarks) extras=clients,postgres,mysql,test,benchmarks ;;
     *) extras=clients,postgres,mysql ;;
     esac
     if pkg-config --exists libvirt 2>/dev/null; then extras=$extras,libvirt; fi

@@ -1,0 +1,46 @@
+"""The benchmarks, run so briefly that their figures say nothing."""
+
+from __future__ import annotations
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.mark.parametrize(
+    ("subject", "measured"),
+    [
+        (
+            "rpc",
+            ["RPC over RabbitMQ, 1 in flight", "64 in flight", "times txamqp", "times pika"],
+        ),
+        (
+            "describe",
+            [
+                "of 0, 1 client",
+                "of 100, 16 clients",
+                "of 1,000",
+                "times bare twisted.web",
+            ],
+        ),
+        (
+            "launches",
+            ["RunInstances of 1: answer", "until running", "until all run", "longest stall"],
+        ),
+        ("idle", ["start-up to serving", "idle: CPU", "idle: RSS", "times bare twistd web"]),
+    ],
+)
+def test_quick(subject: str, measured: list[str]) -> None:
+    """Each subject starts what it needs, measures it beside its baseline, and ends it."""
+    done = subprocess.run(
+        [CHECKOUT / "benchmarks" / "run", "--quick", subject],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=900,
+    )
+    assert done.returncode == 0, done.stdout
+    assert [what for what in measured if what not in done.stdout] == [], done.stdout
