@@ -18,6 +18,8 @@ from sqlalchemy import Connection, select
 from nova_tx import states
 from nova_tx.db.schema import images, instances
 from nova_tx.ids import instance_ec2_id
+from nova_tx.local.libvirtd import PrivateLibvirtd
+from nova_tx.states import Power
 from nova_tx.testing.crash import AFTER, BEFORE, FILE, VARIABLE, Plan, numbered, write_plan
 from nova_tx.testing.daemons import Daemons, until
 from nova_tx.testing.invariants import Scene, faults
@@ -59,8 +61,11 @@ class CrashingCloud(Daemons):
 
     launcher = "nova_tx.testing.crash"
 
-    def __init__(self, directory: Path, *settings: str) -> None:
+    def __init__(
+        self, directory: Path, *settings: str, libvirtd: PrivateLibvirtd | None = None
+    ) -> None:
         super().__init__(directory, *FLAGS, *settings)
+        self.libvirtd = libvirtd
         self._serials = itertools.count(1)
         self.image = ""
 
@@ -87,6 +92,13 @@ class CrashingCloud(Daemons):
         begin = len(self.log(name))
         self.start_daemon(name)
         until(lambda: " ready\n" in self.log(name)[begin:], f"{name} to be ready")
+
+    def revive(self) -> None:
+        """Have every daemon run, and none of them count."""
+        for name in self.names:
+            (self._steps(name) / "plan").unlink(missing_ok=True)
+            if self.pid(name) is None:
+                self.restart(name)
 
     def deaths(self, operation: Operation, all_of_them: bool) -> list[Death]:
         """
@@ -157,8 +169,9 @@ class CrashingCloud(Daemons):
 
     @property
     def scene(self) -> Scene:
-        """Where everything is."""
-        return Scene.of(self.directory)
+        """Where everything is, and the guests if a libvirtd has them."""
+        guests = self.libvirtd and dict.fromkeys(self.libvirtd.guests(), Power.RUNNING)
+        return Scene.of(self.directory, guests=guests)
 
     def _steps(self, name: str) -> Path:
         return self.directory / "steps" / name

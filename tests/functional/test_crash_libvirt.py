@@ -1,0 +1,66 @@
+"""A compute worker that dies while QEMU's guests are built, rebooted and ended: a sample."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from nova_tx.testing.crash import FILE
+from nova_tx.testing.crashing import CrashingCloud, Operation, Reboot, Run, Terminate
+from nova_tx.testing.daemons import free_plan, until
+from nova_tx.testing.libvirtd_apart import libvirtd_apart
+
+#: One name for the bridge, which only the namespace has.
+BRIDGE = "brcrash"
+#: Deaths in each operation; C{NOVA_TX_CRASH=all} dies at each step.
+SAMPLE = 4
+
+
+@pytest.fixture(scope="module")
+def cloud() -> Iterator[CrashingCloud]:
+    """A cloud with guests of QEMU, and an image that boots nothing."""
+    # libvirt's sockets need a short path
+    directory = Path(tempfile.mkdtemp(prefix="nova-crash-"))
+    directory.chmod(0o755)
+    with libvirtd_apart(directory / "lv", BRIDGE) as libvirtd:
+        cloud = CrashingCloud(
+            directory / "cloud",
+            "--connection_type=libvirt",
+            "--libvirt_type=qemu",
+            f"--libvirt_uri={libvirtd.uri}",
+            f"--flat_network_bridge={BRIDGE}",
+            "--reboot_grace_seconds=0",
+            libvirtd=libvirtd,
+        )
+        try:
+            cloud.up(free_plan(cloud.directory))
+            cloud.image = cloud.publish("images", "empty", bytes(2**20))
+            until(lambda: cloud.image_state(cloud.image) == "available", "the image")
+            yield cloud
+        finally:
+            cloud.close()
+    shutil.rmtree(directory)
+
+
+@pytest.mark.parametrize("kind", [Run, Reboot, Terminate], ids=lambda kind: kind.name)
+def test_a_death_of_compute_loses_no_guest_and_leaves_none(
+    cloud: CrashingCloud, kind: type[Operation]
+) -> None:
+    """After a death of nova-compute at a step of the hypervisor, all agrees and is at rest."""
+    operation = kind()
+    deaths = [
+        each
+        for each in cloud.deaths(operation, False)
+        if each.daemon == "nova-compute" and not each.step.startswith(FILE)
+    ]
+    assert any(each.step.startswith("VirtDriver.") for each in deaths)
+    if os.environ.get("NOVA_TX_CRASH") != "all":
+        deaths = deaths[1 :: max(1, len(deaths) // SAMPLE)]
+    for death in deaths:
+        print(death)
+        cloud.die(operation, death)
