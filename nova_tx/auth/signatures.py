@@ -9,6 +9,7 @@ Secrets and expected signatures never leave by an error or a log.
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 from collections.abc import Iterable, Mapping
@@ -141,6 +142,7 @@ def canonical_query(pairs: Iterable[tuple[str, str]]) -> str:
     )
 
 
+@functools.lru_cache(256)
 def v4_signing_key(secret: str, scope: str) -> bytes:
     """The key that signs everything of one day, region and service."""
     key = b"AWS4" + secret.encode()
