@@ -37,6 +37,8 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield worst("start-up to serving", starts, "s", "≤ 1", bare_start)
         yield worst("idle: CPU", used, "% of a core", "≤ 0.1")
         yield worst("idle: RSS", sizes, "MiB", "≤ 60", resident(pid) / _MIB)
+        parts = {name: share(each) / _MIB for name, each in pids.items()}
+        yield worst("idle: its share (PSS)", parts, "MiB", "", share(pid) / _MIB)
 
 
 def worst(what: str, values: dict[str, float], unit: str, aim: str, plain: float = 0.0) -> Figure:
@@ -91,6 +93,13 @@ def cpu(pid: int) -> float:
     """Seconds that a process has used."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def share(pid: int) -> float:
+    """Bytes of a process in memory; what several have in common is divided among them."""
+    lines = Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()
+    [line] = [line for line in lines if line.startswith("Pss:")]
+    return int(line.split()[1]) * 1024
 
 
 def resident(pid: int) -> float:
