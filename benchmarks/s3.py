@@ -67,7 +67,8 @@ def _compare(
         )
         rounds.append((mine, other))
     small = size == KIB
-    what = f"{method} of {'1 KiB' if small else f'{size // MIB} MiB'}, {clients} client(s)"
+    content = "1 KiB" if small else f"{size // MIB} MiB"
+    what = f"{method} of {content}, {clients} client{'s' if clients > 1 else ''}"
     factor, unit = (1.0, "ops/s") if small else (size / MIB, "MiB/s")
     rates = [
         statistics.median(each.rate for each in column) * factor
