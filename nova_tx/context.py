@@ -84,6 +84,10 @@ def _moment(text: str) -> datetime:
     return datetime.fromisoformat(text)
 
 
-def admin_context() -> RequestContext:
-    """The cloud itself: periodic work, recovery, nova-manage."""
-    return RequestContext(user=None, project=None, is_admin=True)
+def admin_context(user: str | None = None, project: str | None = None) -> RequestContext:
+    """
+    The cloud itself: periodic work, recovery, nova-manage.
+
+    @param user: with C{project}, whose work it goes on with: images are asked for in their name.
+    """
+    return RequestContext(user=user, project=project, is_admin=True)

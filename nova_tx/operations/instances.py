@@ -160,12 +160,14 @@ class Instances:
         await together(self._told_again(each) for each in waiting)
 
     async def _told_again(self, instance: Instance) -> None:
-        if instance.state_description == states.SCHEDULING:
-            await self._schedule(admin_context(), instance.id)
-        else:
-            what = "reboot" if instance.state_description == states.REBOOTING else "terminate"
-            owner = RequestContext(user=instance.user_id, project=instance.project_id)
-            await self._tell(what, owner, instance)
+        owner = admin_context(instance.user_id, instance.project_id)
+        match instance.state_description:
+            case states.SCHEDULING:
+                await self._schedule(owner, instance.id)
+            case states.REBOOTING:
+                await self._tell("reboot", owner, instance)
+            case states.TERMINATING:
+                await self._tell("terminate", owner, instance)
 
     async def listed(
         self, context: RequestContext, ids: Sequence[int] = ()

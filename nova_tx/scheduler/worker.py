@@ -51,7 +51,8 @@ class SchedulerWorker:
         before = now() - timedelta(seconds=LOST_AFTER)
         for instance in await self._database.read(instances.waiting, before):
             _log.info("instance {id} was never scheduled; it is now", id=instance.id)
-            await self._schedule(admin_context(), instance.id)
+            owner = admin_context(instance.user_id, instance.project_id)
+            await self._schedule(owner, instance.id)
 
     async def stop(self) -> None:
         """Nothing is held."""

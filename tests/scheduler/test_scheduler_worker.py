@@ -32,9 +32,11 @@ class ComputeHost:
 
     def __init__(self) -> None:
         self.asked: list[int] = []
+        self.owners: list[tuple[str | None, str | None]] = []
 
     async def remote_run_instance(self, context: RequestContext, instance_id: int) -> None:
         self.asked.append(instance_id)
+        self.owners.append((context.user, context.project))
 
 
 class Setting:
@@ -129,6 +131,8 @@ async def test_what_was_never_scheduled_is_scheduled_later(setting: Setting) -> 
     await setting.worker.periodic()
     await setting.rpc.idle()
     assert host.asked == [1]
+    # its images are fetched in its owner's name
+    assert host.owners == [("john", "physics")]
 
 
 async def test_recovery_asks_in_the_clouds_own_name() -> None:
