@@ -22,13 +22,13 @@ _AIMS = {1: "≥ 2,000", 64: "≥ 5,000"}
 
 def figures(quick: bool) -> Iterator[Figure]:
     """Calls per second, 1 and 64 in flight: the median of rounds."""
-    rounds = 1 if quick else 5
+    rounds = 1 if quick else 3
     with tempfile.TemporaryDirectory(prefix="nova-rpc-") as directory:
         broker = RabbitMQ(Path(directory), free_port())
         broker.start()
         try:
             for in_flight, aim in _AIMS.items():
-                count = 50 * in_flight if quick else 3000 if in_flight == 1 else 15000
+                count = 50 * in_flight if quick else 2000 if in_flight == 1 else 10000
                 rates = defaultdict(list)
                 for _ in range(rounds):
                     for peer in PEERS:
