@@ -16,7 +16,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from nova_tx.testing.daemons import Daemons
-from nova_tx.testing.journal import GRACE, Journal
+from nova_tx.testing.journal import Journal
 
 #: Keys that one client has at most.
 _KEYS = 30
@@ -126,9 +126,10 @@ class InstanceOwner(Client):
         self.launched: dict[str, float] = {}
         self._changing: dict[str, float] = {}
         self._mine: list[str] = []
+        self._ending: set[str] = set()
 
     def launch(self) -> None:
-        if len(self._mine) >= self._most:
+        if len(self._mine) + len(self._ending) >= self._most:
             return self.end()
         count = self._random.randint(1, 3)
         run = self._ask(
@@ -153,6 +154,7 @@ class InstanceOwner(Client):
             chosen = self._random.choice(self._mine)
             if self._ask("TerminateInstances", InstanceIds=[chosen]):
                 self.ended.add(chosen)
+                self._ending.add(chosen)
                 self._mine.remove(chosen)
 
     def console(self) -> None:
@@ -162,27 +164,37 @@ class InstanceOwner(Client):
 
     def look(self) -> None:
         """No instance changes for ever, none is lost, none fails without a cause."""
-        if not self._mine:
+        found = self._ask("DescribeInstances")
+        if found is None:
             return
-        found = self._ask("DescribeInstances", InstanceIds=self._mine)
-        for each in found["Reservations"] if found else ():
-            for instance in each["Instances"]:
-                self._judge(instance["InstanceId"], instance["State"]["Name"], instance)
+        listed = {
+            each["InstanceId"]: each
+            for reservation in found["Reservations"]
+            for each in reservation["Instances"]
+        }
+        for each in self._mine[:]:
+            self._judge(each, listed.get(each, {"State": {"Name": "not listed"}}))
+        gone = {"State": {"Name": "terminated"}}  # for a while it is listed so, then not at all
+        for each in tuple(self._ending):
+            self._judge(each, listed.get(each, gone))
 
-    def _judge(self, instance_id: str, state: str, instance: Mapping[str, Any]) -> None:
-        now = time.monotonic()
-        if state in _RESTING:
-            self._changing.pop(instance_id, None)
-        elif now - self._changing.setdefault(instance_id, now) > PATIENCE:
-            self._journal.fault(f"{instance_id} is {state} for {PATIENCE:.0f} s")
-            self._changing[instance_id] = now
-        if state not in ("running", "pending", "stopped") or "StateReason" in instance:
+    def _judge(self, instance_id: str, instance: Mapping[str, Any]) -> None:
+        now, state = time.monotonic(), instance["State"]["Name"]
+        if state in ("pending", "shutting-down"):
+            if now - self._changing.setdefault(instance_id, now) > PATIENCE:
+                self._journal.fault(f"{instance_id} is {state} for {PATIENCE:.0f} s")
+                self._changing[instance_id] = now
+            return
+        self._changing.pop(instance_id, None)
+        if instance_id in self._ending:
+            self._ending.discard(instance_id)
+        elif state not in ("running", "stopped") or "StateReason" in instance:
             self._mine.remove(instance_id)
             self.failed(instance_id, f"{instance_id} is {state}: {instance.get('StateReason')}")
 
     def failed(self, instance_id: str, sentence: str) -> None:
         """An instance ended by itself: a death may be why."""
-        if not self._journal.excused(self.launched[instance_id] - GRACE):
+        if not self._journal.excused(self.launched[instance_id]):
             self._journal.fault(sentence)
 
 
