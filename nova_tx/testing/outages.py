@@ -28,13 +28,10 @@ from nova_tx.db.schema import instance_actions, instances
 from nova_tx.ids import parse_instance_id
 from nova_tx.local import processes
 from nova_tx.local.libvirtd import PrivateLibvirtd
-from nova_tx.testing.daemons import DEADLINE, Daemons
+from nova_tx.testing.daemons import DEADLINE, Daemons, until
 from nova_tx.testing.databases import Server
 from nova_tx.testing.invariants import Scene, faults
 from nova_tx.testing.rabbitmq import RabbitMQ
-
-#: Seconds of load before an outage, and after it.
-BEFORE, AFTER = 1.5, 1.5
 
 
 class Ground(Protocol):
@@ -204,7 +201,7 @@ class Pace:
 
     clients: int = 2
     breath: float = 0.15
-    kept: int = 6
+    kept: int = 2
 
 
 class Load:
@@ -364,17 +361,21 @@ def endure(
     """
     Put a cloud under load, have an outage, wait until all is settled.
 
+    It begins when launches and terminations were accepted, and the load ends
+    when another launch was accepted after it.
+
     @param away: seconds.
     @param scene: what is there, beside the rows.
     @raise AssertionError: something was lost, done twice, or left over.
     """
     load = Load(cloud, image_id, pace)
     with load.running():
-        time.sleep(BEFORE)
+        until(lambda: load.seen.launched and load.seen.ended, "the first answers")
         began = time.monotonic()
         outage(part, away)
         back = time.monotonic()
-        time.sleep(AFTER)
+        answered = len(load.seen.launched)
+        until(lambda: len(load.seen.launched) > answered, "a launch after the outage")
     left: list[str] = []
     end = time.monotonic() + DEADLINE
     while left := [*cloud.read(unsettled, load.seen), *cloud.read(faults, scene())]:
