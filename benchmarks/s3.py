@@ -13,7 +13,9 @@ import os
 import statistics
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from benchmarks.figures import Figure
@@ -46,6 +48,7 @@ def _compare(
     ours: Server, theirs: Server, method: str, clients: int, size: int, seconds: float, quick: bool
 ) -> Iterator[Figure]:
     rounds: list[tuple[Result, Result]] = []
+    synced: list[float] = []
     ours.longest_stall()
     for _ in range(1 if quick else _ROUNDS):
         mine, other = (
@@ -66,6 +69,8 @@ def _compare(
             for server in (ours, theirs)
         )
         rounds.append((mine, other))
+        if (method, size) == ("PUT", KIB) and ours.stalls is not None:
+            synced.append(bare(ours.stalls.parent / "bare", seconds))
     small = size == KIB
     content = "1 KiB" if small else f"{size // MIB} MiB"
     what = f"{method} of {content}, {clients} client{'s' if clients > 1 else ''}"
@@ -74,7 +79,10 @@ def _compare(
         statistics.median(each.rate for each in column) * factor
         for column in zip(*rounds, strict=True)
     ]
-    yield Figure(what, rates[0], unit, "≥ 1,500" if small else "≥ 95 %", [("nginx", rates[1])])
+    beside = [("nginx", rates[1])]
+    if synced:
+        beside.append(("bare synced files", statistics.median(synced)))
+    yield Figure(what, rates[0], unit, "≥ 1,500" if small else "≥ 95 %", beside)
     middle = [
         statistics.median(each.latencies[len(each.latencies) // 2] for each in column)
         for column in zip(*rounds, strict=True)
@@ -83,6 +91,34 @@ def _compare(
         f"{what}: median answer", middle[0] * 1000, "ms", "", [("nginx", middle[1] * 1000)]
     )
     yield Figure(f"{what}: longest stall of the event loop", ours.longest_stall() * 1000, "ms")
+
+
+def bare(directory: Path, seconds: float) -> float:
+    """
+    Objects of 1 KiB a second that the disk takes from a loop of four threads.
+
+    Each is written, waited for, named, and its name is waited for, as a PUT is: what bounds it.
+    """
+    directory.mkdir(exist_ok=True)
+    end = time.perf_counter() + seconds
+
+    def loop(number: int) -> int:
+        count = 0
+        above = os.open(directory, os.O_RDONLY)
+        while time.perf_counter() < end:
+            path = directory / f"{number}-{count % 16}"
+            with open(f"{path}.new", "wb") as file:
+                file.write(b"x" * KIB)
+                file.flush()
+                os.fdatasync(file.fileno())
+            os.replace(f"{path}.new", path)
+            os.fsync(above)
+            count += 1
+        os.close(above)
+        return count
+
+    with ThreadPoolExecutor(4) as threads:
+        return sum(threads.map(loop, range(4))) / seconds
 
 
 def _after_sync(load: Load) -> Result:

@@ -81,12 +81,14 @@ class Writer:
         self._written += len(data)
         if self._written - self._begun >= _STRETCH:
             self._file.flush()
-            start_writing(self._file, self._begun, self._written - self._begun)
-            self._begun = self._written
+            # what is quite new the kernel has in lists of each core, and would wait for them
+            end = self._written - _PIECE
+            start_writing(self._file, self._begun, end - self._begun)
+            self._begun = end
 
 
-def start_writing(file: BinaryIO, first: int = 0, count: int = 0) -> None:
-    """Have some bytes of a file written to the disk, without waiting; by default all."""
+def start_writing(file: BinaryIO, first: int = 0, count: int = 1) -> None:
+    """Have some bytes of a file written to the disk, without waiting; by default its first page."""
     # "not needed in memory": what is not on the disk yet is begun with, and stays in memory
     os.posix_fadvise(file.fileno(), first, count, os.POSIX_FADV_DONTNEED)
 
