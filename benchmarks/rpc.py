@@ -42,15 +42,16 @@ def figures(quick: bool) -> Iterator[Figure]:
 
 def rate(broker: RabbitMQ, peer: str, count: int, in_flight: int) -> float:
     """Calls per second of one peer."""
-    account = (broker.port, broker.password)
-    with subprocess.Popen(Work(peer, "echo", *account).argv(), stdout=subprocess.PIPE) as echo:
+    echo_of = Work(peer, "echo", broker.port, broker.password)
+    work = Work(peer, "call", broker.port, broker.password, count, in_flight)
+    with subprocess.Popen(
+        echo_of.argv(), stdout=subprocess.PIPE, env=echo_of.environment()
+    ) as echo:
         assert echo.stdout is not None
         try:
             assert echo.stdout.readline() == b"ready\n", f"the echo of {peer} did not start"
             done = subprocess.run(
-                Work(peer, "call", *account, count, in_flight).argv(),
-                stdout=subprocess.PIPE,
-                check=True,
+                work.argv(), stdout=subprocess.PIPE, check=True, env=work.environment()
             )
         finally:
             echo.kill()

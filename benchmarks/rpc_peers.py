@@ -10,8 +10,8 @@ wheel lacks its spec: it gets ours), C{pika} its BlockingConnection.
 
 from __future__ import annotations
 
-import dataclasses
 import json
+import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -28,6 +28,7 @@ from nova_tx.flags import BusFlags
 from nova_tx.rpc.amqp import AmqpRPC
 
 QUEUE = "benchmark"
+_PASSWORD = "BENCHMARK_PASSWORD"
 
 
 @dataclass(frozen=True)
@@ -47,8 +48,12 @@ class Work:
 
     def argv(self) -> list[str]:
         """The command that does it."""
-        values = [str(value) for value in dataclasses.astuple(self)]
-        return [sys.executable, "-m", "benchmarks.rpc_peers", *values]
+        values = (self.peer, self.role, self.port, self.count, self.in_flight)
+        return [sys.executable, "-m", "benchmarks.rpc_peers", *map(str, values)]
+
+    def environment(self) -> dict[str, str]:
+        """Where the password is."""
+        return {**os.environ, _PASSWORD: self.password}
 
 
 def say(word: str) -> None:
@@ -202,8 +207,8 @@ def pika(work: Work) -> None:
 
 def main() -> None:
     """Do what the command line says."""
-    peer, role, port, password, count, in_flight = sys.argv[1:]
-    work = Work(peer, role, int(port), password, int(count), int(in_flight))
+    peer, role, port, count, in_flight = sys.argv[1:]
+    work = Work(peer, role, int(port), os.environ[_PASSWORD], int(count), int(in_flight))
     if work.peer == "pika":
         pika(work)
     else:
