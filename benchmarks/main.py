@@ -17,6 +17,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from benchmarks.figures import Figure
+from nova_tx.local.terminal import end_cleanly
 
 Subject = Callable[[bool], Iterator[Figure]]
 
@@ -38,6 +39,7 @@ def subjects() -> dict[str, Subject]:
 
 def main() -> int:
     """Run what the command line names, all by default."""
+    end_cleanly()
     there = subjects()
     parser = argparse.ArgumentParser(prog="benchmarks/run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke of each: seconds, no figures")
