@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import os
+import secrets
 import signal
 import threading
 import time
@@ -210,6 +211,7 @@ class Load:
     def __init__(self, cloud: Daemons, image_id: str, pace: Pace) -> None:
         self.seen = Seen()
         self._pace = pace
+        self._mark = secrets.token_hex(8)
         self._cloud = cloud
         self._image_id = image_id
         self._over = threading.Event()
@@ -234,7 +236,7 @@ class Load:
         for number in range(10_000):
             if self._over.wait(self._pace.breath):
                 break
-            kept += self._launch(ec2, f"{id(self)}-{name}-{number}", 1 + number % 2)
+            kept += self._launch(ec2, f"{self._mark}-{name}-{number}", 1 + number % 2)
             while len(kept) > self._pace.kept and not self._over.is_set():
                 self._end(ec2, kept.pop(0))
         ec2.close()
