@@ -340,7 +340,8 @@ async def test_broker_that_starts_late(tmp_path: Path, opened: Opener) -> None:
 
 async def test_killed_broker_loses_nothing(mortal: RabbitMQ, opened: Opener) -> None:
     """Every cast that was accepted is handled, though the broker is killed under the load."""
-    here, there = await opened(mortal), await opened(mortal)
+    # senders wait as long as the broker takes to start, however slow the machine
+    here, there = await opened(mortal, rpc_cast_timeout=600), await opened(mortal)
     service = Service()
     await there.serve("compute", "a", service)
     sent = []
