@@ -9,16 +9,15 @@ by L{nova_tx.compute.reconcile} before messages are taken.
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from sqlalchemy import Connection
 from twisted.internet.defer import CancelledError, DeferredLock
 from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
 from nova_tx import states
-from nova_tx.compute import reasons
+from nova_tx.compute import reasons, transactions
 from nova_tx.compute.guest import Files, Places, guest, image_ids
 from nova_tx.compute.image_cache import ImageCache
 from nova_tx.compute.reconcile import Act, Decision, decide, strays
@@ -131,7 +130,9 @@ class ComputeWorker:
         """
         async with self._turn(instance_id):
             try:
-                instance, carrier = await self._database.run(_begin, instance_id, self._host)
+                instance, carrier = await self._database.run(
+                    transactions.begin, instance_id, self._host
+                )
             except (WrongState, InstanceNotFound) as error:
                 _log.info("instance {id} is not built: {error}", id=instance_id, error=error)
                 return
@@ -222,7 +223,7 @@ class ComputeWorker:
     async def _looked_up(self, instance_id: int, state: str) -> tuple[Instance, str | None] | None:
         """The row and the host that carries its network, if the row is in C{state}."""
         try:
-            found = await self._database.read(_look_up, instance_id)
+            found = await self._database.read(transactions.look_up, instance_id)
         except InstanceNotFound:
             found = None
         if found is None or found[0].state_description != state:
@@ -251,7 +252,7 @@ class ComputeWorker:
     async def _moved(self, instance_id: int, event: states.Move, **columns: object) -> bool:
         """Make a move; False if the instance was in another state by then."""
         try:
-            await self._database.run(_move, instance_id, event, columns)
+            await self._database.run(transactions.move, instance_id, event, columns)
         except WrongState as error:
             _log.info("{error}", error=error)
             return False
@@ -334,7 +335,7 @@ class ComputeWorker:
                 if decision.instance.id not in busy:
                     await self._settle(decision)
             lost = [instance_id for instance_id, _ in strays(rows, names, self._places)]
-            for instance_id in await self._database.read(_ended, lost) if lost else ():
+            for instance_id in await self._database.read(transactions.ended, lost) if lost else ():
                 if instance_id not in busy:
                     async with self._turn(instance_id):
                         await self._clear(instance_id)
@@ -368,45 +369,6 @@ def _let_pass(error: Exception) -> None:
     """What is away comes back, and the work is done then; where nobody ever was, nobody will be."""
     if isinstance(error, Unavailable) and not isinstance(error, Unroutable):
         raise error
-
-
-# In a database thread.
-
-
-def _look_up(txn: Connection, instance_id: int) -> tuple[Instance, str | None]:
-    """An instance, and the host that carries its network."""
-    return instances.get(txn, instance_id), networks.host_for(txn, instance_id)
-
-
-def _begin(txn: Connection, instance_id: int, host: str) -> tuple[Instance, str | None]:
-    """
-    Begin to build, or go on with what was begun here: the same, after the move.
-
-    @raise WrongState: it is neither to be built nor being built here.
-    """
-    instance = instances.get(txn, instance_id)
-    if instance.state_description != states.NETWORKING or instance.host != host:
-        instance = instances.move(txn, instance_id, states.BUILD, host=host)
-    return instance, networks.host_for(txn, instance_id)
-
-
-def _move(
-    txn: Connection, instance_id: int, event: states.Move, columns: Mapping[str, object]
-) -> Instance:
-    return instances.move(txn, instance_id, event, **columns)
-
-
-def _ended(txn: Connection, ids: Iterable[int]) -> list[int]:
-    """Those of some instances that are terminated, or were never there."""
-    found = []
-    for instance_id in ids:
-        try:
-            ended = instances.get(txn, instance_id).state_description == states.TERMINATED
-        except InstanceNotFound:
-            ended = True
-        if ended:
-            found.append(instance_id)
-    return found
 
 
 def _directories(path: str) -> frozenset[str]:

@@ -103,7 +103,7 @@ class Registrations:
             self._begin(image, user_id)
 
     def _prepare(self) -> None:
-        os.makedirs(self._path, mode=0o755, exist_ok=True)
+        os.makedirs(self._path, mode=0o700, exist_ok=True)
         shutil.rmtree(self._work, ignore_errors=True)
         os.makedirs(self._work, mode=0o700, exist_ok=True)
 
@@ -264,11 +264,11 @@ class Registrations:
 
     def _untar(self, image_id: str, manifest: Manifest) -> None:
         done = os.path.join(self._scratch(image_id), "done")
-        os.mkdir(done, 0o755)
+        os.mkdir(done, 0o700)
         unbundle.untar(
             manifest, self._archive(image_id), os.path.join(done, "image"), self._keep_on
         )
-        os.chmod(os.path.join(done, "image"), 0o644)
+        os.chmod(os.path.join(done, "image"), 0o600)
         sync_directory(done)
         os.rename(done, os.path.dirname(self.file(image_id)))
         sync_directory(self._path)
