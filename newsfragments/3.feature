@@ -1,0 +1,1 @@
+Any daemon may be killed at any step, and RabbitMQ, the database and libvirtd may go and come: what was accepted is ended or undone by whoever comes back. Floods are answered with RequestLimitExceeded, SlowDown and Unavailable; benchmarks/ measures, docs/performance.md keeps the figures.
