@@ -140,8 +140,8 @@ def test_nouns(server: Server) -> None:
         text=True,
     )
     assert done.returncode == 0, done.stdout
-    assert "skipped" not in done.stdout, done.stdout
-    found = re.search(r"^(\d+) passed\b.* in ", done.stdout, re.MULTILINE)
+    # all of them: none skipped, none expected to fail
+    found = re.search(r"^(\d+) passed(?:, \d+ warnings?)? in ", done.stdout, re.MULTILINE)
     assert found and int(found[1]) > 50, done.stdout
 
 
