@@ -1,8 +1,9 @@
 """
 The tables: Bexar's, with the constraints it only believed to have.    [spec/12]
 
-Unlike Bexar's: real UNIQUE constraints and indexes, C{instances.reason}, and a
-table C{images} (Bexar kept files).
+Unlike Bexar's: real UNIQUE constraints and indexes, tables of images (Bexar kept
+files) and of what today's EC2 has beside them: tags, client tokens, signatures
+that were used, lock-outs.
 A soft-deleted row keeps its place; tables whose names must be free again
 after a deletion (key_pairs, services, users, projects) are deleted for real.
 """
@@ -22,6 +23,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    false,
 )
 from sqlalchemy.dialects import mysql
 from sqlalchemy.schema import SchemaItem
@@ -116,6 +118,10 @@ instances = _table(
     Column("display_description", Name, nullable=False),
     Column("locked", Boolean, nullable=False, default=False),
     Column("admin_pass", Name),
+    Column("build_attempts", Integer, nullable=False, server_default="0"),
+    Column("disable_api_termination", Boolean, nullable=False, server_default=false()),
+    Column("shutdown_behavior", Name, nullable=False, server_default="stop"),
+    Column("block_devices", Long),
 )
 
 instance_actions = _table(
@@ -215,6 +221,7 @@ key_pairs = _table(
     Column("name", Name, nullable=False),
     Column("fingerprint", Name, nullable=False),
     Column("public_key", Long, nullable=False),
+    Column("key_type", Name, nullable=False, server_default="rsa"),
     UniqueConstraint("user_id", "name"),
 )
 
@@ -346,4 +353,44 @@ images = _table(
     Column("display_name", Name, nullable=False),
     Column("description", Long),
     Column("size", BigInteger),
+    Column("instance_id", Integer, index=True),
+)
+
+image_permissions = _table(
+    "image_permissions",
+    Column("image_id", Name, ForeignKey(images.c.id), primary_key=True),
+    Column("project_id", Name, primary_key=True, index=True),
+)
+
+tags = _table(
+    "tags",
+    Column("project_id", Name, primary_key=True),
+    Column("resource_id", Name, primary_key=True),
+    Column("key", Name, primary_key=True),
+    Column("resource_type", Name, nullable=False),
+    Column("value", Name, nullable=False),
+    Index("ix_tags_resource_id", "resource_id"),
+)
+
+client_tokens = _table(
+    "client_tokens",
+    Column("project_id", Name, primary_key=True),
+    Column("action", Name, primary_key=True),
+    Column("token", Name, primary_key=True),
+    Column("fingerprint", Name, nullable=False),
+    Column("result", Name, nullable=False),
+)
+
+used_signatures = _table(
+    "used_signatures",
+    Column("digest", Name, primary_key=True),
+    Column("expires_at", Time, nullable=False, index=True),
+)
+
+lockouts = _table(
+    "lockouts",
+    Column("access_key", Name, primary_key=True),
+    Column("failures", Integer, nullable=False),
+    Column("since", Time, nullable=False),
+    Column("locked_until", Time),
 )
