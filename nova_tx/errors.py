@@ -142,6 +142,18 @@ class InvalidAction(InvalidInput):
     code = "InvalidAction"
 
 
+class InvalidNextToken(InvalidInput):
+    """The token of a further page was not given out for this list."""
+
+    code = "InvalidNextToken"
+
+
+class TokenMismatch(InvalidInput):
+    """A client token was used before, for another request."""
+
+    code = "IdempotentParameterMismatch"
+
+
 class PayloadMismatch(InvalidInput):
     """A body is not the one whose SHA-256 was signed (S3)."""
 
@@ -219,6 +231,20 @@ class Unauthorized(NovaError):
 
     code = "UnauthorizedOperation"
     status = 403
+
+
+class OperationNotPermitted(NovaError):
+    """The thing is protected against this, such as by DisableApiTermination."""
+
+    code = "OperationNotPermitted"
+    status = 400
+
+
+class DryRun(NovaError):
+    """It would have been done, but was only to be tried."""
+
+    code = "DryRunOperation"
+    status = 412
 
 
 # No room.

@@ -92,6 +92,11 @@ class Instance:
     @ivar state_description: the state, one of L{nova_tx.states}.
     @ivar reason: why it is in C{error}, for its owner to read.
     @ivar user_data: as the client sent it: base64.
+    @ivar build_attempts: how often a compute host has begun to build its guest.
+    @ivar disable_api_termination: it is protected: TerminateInstances is refused.
+    @ivar shutdown_behavior: what follows when its guest switches itself off: C{stop} or
+        C{terminate}.
+    @ivar block_devices: JSON of the instance-store devices that were asked for, None if none was.
     """
 
     id: int
@@ -125,6 +130,10 @@ class Instance:
     launched_at: datetime | None
     terminated_at: datetime | None
     deleted: bool
+    build_attempts: int = 0
+    disable_api_termination: bool = False
+    shutdown_behavior: str = "stop"
+    block_devices: str | None = None
 
 
 @dataclass(frozen=True)

@@ -130,6 +130,10 @@ def _rows(
             "launched_at": None,
             "terminated_at": None,
             "deleted": False,
+            "build_attempts": 0,
+            "disable_api_termination": False,
+            "shutdown_behavior": "stop",
+            "block_devices": None,
         }
         key = txn.execute(insert(instances).values(**values)).inserted_primary_key
         assert key is not None

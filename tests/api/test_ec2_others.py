@@ -7,23 +7,12 @@ from base64 import b64decode
 
 from cryptography.hazmat.primitives import serialization
 
-from nova_tx.api.ec2.action import actions
 from nova_tx.context import RequestContext
 from nova_tx.db import services
 from nova_tx.model import User
 from nova_tx.testing.ec2 import OLD, Door, an_image, inline
 
 SPACE = "{http://ec2.amazonaws.com/doc/2009-11-30/}"
-
-
-def test_actions(door: Door) -> None:
-    """These actions are found, and no others."""
-    assert set(actions(door.operations)) == {
-        *("RunInstances", "DescribeInstances", "TerminateInstances", "RebootInstances"),
-        *("GetConsoleOutput", "DescribeImages", "RegisterImage", "DeregisterImage"),
-        *("CreateKeyPair", "DescribeKeyPairs", "DeleteKeyPair", "DescribeAvailabilityZones"),
-        *("DescribeRegions", "DescribeSecurityGroups"),
-    }
 
 
 def test_images(door: Door, joe: User) -> None:

@@ -19,6 +19,7 @@ from nova_tx.auth.roles import Roles
 from nova_tx.context import RequestContext
 from nova_tx.errors import (
     AuthFailure,
+    DryRun,
     InvalidAction,
     InvalidInput,
     ProjectNotFound,
@@ -77,7 +78,10 @@ class Ec2Resource(AsyncResource):
             raise InvalidAction(f"The action {name[:100]} is not valid for this web service.")
         self._authorise(membership, action)
         given = {k: v for k, v in message.parameters.items() if k not in identity.PROTOCOL}
+        only_tried = schema.dry_run(given)
         params = schema.extract(action.Params, action.ignored, given)
+        if only_tried:
+            raise DryRun("Request would have succeeded, but DryRun flag is set.")
         context = RequestContext(
             user=membership.user.id,
             project=membership.project.id,

@@ -3,7 +3,7 @@ Typed parameters: an action declares them as fields, a request fills them in.
                                                             [spec/15 C1, C2, C28]
 
 A name is text, whatever it looks like; C{Foo.N} is a list in order of the
-numbers N; an empty value is no value.
+numbers N; C{Foo.N.Bar} is a list of structures; an empty value is no value.
 """
 
 from __future__ import annotations
@@ -34,33 +34,34 @@ class Parameter:
     What an action says of one of its parameters.
 
     @ivar names: what it is called on the wire, aliases last.
+    @ivar blank: an empty value is a value.
     """
 
     names: tuple[str, ...]
     read: Reader
     required: bool
     many: bool
+    blank: bool = False
 
-    def take(self, given: dict[str, str]) -> Any:
+    def take(self, given: dict[str, str], within: str) -> Any:
         """
         Take its value out of what was given: None or () if there is none.
 
+        @param within: what its names begin with, such as C{Filter.1.}
         @raise MissingParameter: there is none, and it is required.
         @raise InvalidInput: the value is of another type.
         """
         found = [
             self.read(name, value)
             for wanted in self.names
-            for name, value in self._matching(wanted, given)
-            if value
+            for name, value in self._matching(within + wanted, given)
+            if value or self.blank
         ]
         if not found and self.required:
-            raise MissingParameter(f"The request must contain the parameter {self.names[0]}")
+            raise _missing(within + self.names[0])
         if not self.many:
             return found[0] if found else None
-        if len(found) > LONGEST_LIST:
-            raise InvalidInput(f"More than {LONGEST_LIST} values for parameter {self.names[0]}")
-        return tuple(found)
+        return _bounded(within + self.names[0], found)
 
     def _matching(self, wanted: str, given: dict[str, str]) -> list[tuple[str, str]]:
         """The parameter itself and, if it is a list, those numbered: taken out, in order."""
@@ -72,25 +73,83 @@ class Parameter:
         return [(name, given.pop(name)) for name in names]
 
 
-def _field(names: tuple[str, ...], read: Reader, required: bool, many: bool = False) -> Any:
-    parameter = Parameter(names, read, required, many)
+@dataclasses.dataclass(frozen=True)
+class Structures:
+    """
+    A list of structures among the parameters of an action.
+
+    @ivar names: what the list is called on the wire, aliases last.
+    @ivar of: a dataclass whose fields are what each structure has.
+    """
+
+    names: tuple[str, ...]
+    of: type[Any]
+    required: bool
+    many: bool = True
+
+    def take(self, given: dict[str, str], within: str) -> Any:
+        """
+        Take the structures out of what was given, in the order of their numbers.
+
+        @raise MissingParameter, InvalidInput, UnknownParameter: as L{extract} of one of them.
+        """
+        found = []
+        for name in self.names:
+            numbered = re.compile(re.escape(within + name) + r"\.([0-9]{1,6})\.")
+            starts = {int(match[1]): match[0] for each in given if (match := numbered.match(each))}
+            _bounded(within + name, list(starts))
+            for _, start in sorted(starts.items()):
+                inside = {each: given.pop(each) for each in list(given) if each.startswith(start)}
+                found.append(extract(self.of, (), inside, start))
+        if not found and self.required:
+            raise _missing(within + self.names[0])
+        return tuple(found)
+
+
+def _missing(name: str) -> MissingParameter:
+    return MissingParameter(f"The request must contain the parameter {name}")
+
+
+def _bounded(name: str, found: list[Any]) -> tuple[Any, ...]:
+    if len(found) > LONGEST_LIST:
+        raise InvalidInput(f"More than {LONGEST_LIST} values for parameter {name}")
+    return tuple(found)
+
+
+def _field(
+    names: tuple[str, ...], read: Reader, required: bool, many: bool = False, blank: bool = False
+) -> Any:
+    return _declared(Parameter(names, read, required, many, blank), required, many)
+
+
+def _declared(parameter: Parameter | Structures, required: bool, many: bool) -> Any:
     if required:
         return dataclasses.field(metadata={"parameter": parameter})
     return dataclasses.field(default=() if many else None, metadata={"parameter": parameter})
 
 
-def text(*names: str, required: bool = False, longest: int = 255) -> Any:
+def text(*names: str, required: bool = False, longest: int = 255, blank: bool = False) -> Any:
     """
     A field that is a text.
 
     @param longest: characters it may have.
+    @param blank: an empty text is one, too.
     """
-    return _field(names, _text(longest), required)
+    return _field(names, _text(longest), required, blank=blank)
 
 
-def texts(*names: str, required: bool = False) -> Any:
+def texts(*names: str, required: bool = False, blank: bool = False) -> Any:
     """A field that is a list of texts: C{Name.1}, C{Name.2} …, or C{Name} alone."""
-    return _field(names, _text(255), required, many=True)
+    return _field(names, _text(255), required, many=True, blank=blank)
+
+
+def structures(*names: str, of: type[Any], required: bool = False) -> Any:
+    """
+    A field that is a list of structures: C{Name.1.Field}, C{Name.2.Field} …
+
+    @param of: a dataclass of such fields.
+    """
+    return _declared(Structures(names, of, required), required, many=True)
 
 
 def integer(*names: str, required: bool = False) -> Any:
@@ -117,6 +176,11 @@ def value(*names: str, of: Callable[[str], Any], required: bool = False) -> Any:
     return _field(names, lambda name, given: of(given), required)
 
 
+def dry_run(given: dict[str, str]) -> bool:
+    """Take C{DryRun} out of what was given: whether the request is only to be tried."""
+    return bool(boolean("DryRun").metadata["parameter"].take(given, ""))
+
+
 def _text(longest: int) -> Reader:
     def read(name: str, value: str) -> str:
         if len(value) > longest:
@@ -141,17 +205,20 @@ def _boolean(name: str, value: str) -> bool:
         raise InvalidInput(f"Invalid value '{value}' for {name}: true or false") from None
 
 
-def extract(wanted: type[P], ignored: Iterable[str], given: Mapping[str, str]) -> P:
+def extract(
+    wanted: type[P], ignored: Iterable[str], given: Mapping[str, str], within: str = ""
+) -> P:
     """
     Fill the fields of C{wanted} from the parameters of a request.
 
     @param ignored: parameters that may be given and mean nothing, with all below them.
+    @param within: what the names of all parameters begin with.
     @raise MissingParameter, InvalidInput: see L{Parameter.take}.
     @raise UnknownParameter: something else was given.
     """
     left = dict(given)
     filled = {
-        field.name: field.metadata["parameter"].take(left)
+        field.name: field.metadata["parameter"].take(left, within)
         for field in dataclasses.fields(wanted)  # type: ignore[arg-type]
     }
     for name in sorted(left):

@@ -7,8 +7,17 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.listing import Filtered, Noun
 from nova_tx.context import RequestContext
 from nova_tx.model import KeyPair
+
+KEY_PAIRS = Noun[KeyPair](
+    key=lambda pair: pair.name,
+    filters={
+        "key-name": lambda pair: (pair.name,),
+        "fingerprint": lambda pair: (pair.fingerprint,),
+    },
+)
 
 
 class CreateKeyPair(Action):
@@ -31,11 +40,12 @@ class DescribeKeyPairs(Action):
     roles = ALL
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Filtered):
         names: tuple[str, ...] = schema.texts("KeyName")
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        found = await self.operations.key_pairs.listed(context, params.names)
+        pairs = await self.operations.key_pairs.listed(context, params.names)
+        found = KEY_PAIRS.passing(pairs, params.filters)
         return {"keySet": [_pair(pair) for pair in found]}
 
 
