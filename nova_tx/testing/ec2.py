@@ -49,6 +49,7 @@ from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 from nova_tx.rpc.interfaces import IRPC
 from nova_tx.scheduler.client import SchedulerClient
+from nova_tx.testing import ec2_model
 
 HOST = "127.0.0.1:8773"
 PATH = "/services/Cloud"
@@ -235,7 +236,7 @@ class Door:
         root: Resource | None = None,
     ) -> Answered:
         """
-        Send a request as it is.
+        Send a request as it is; what is answered to new clients is held to AWS's model.
 
         @param root: of another site than EC2's.
         """
@@ -245,13 +246,16 @@ class Door:
         )
         stub.flush()
         response = inline(asked)
+        content = inline(response.content())
+        if response.code == 200 and root is None:
+            ec2_model.hold(url, body, content)
         return Answered(
             response.code,
             {
                 name.decode().lower(): values[0].decode()
                 for name, values in response.headers.getAllRawHeaders()
             },
-            inline(response.content()),
+            content,
         )
 
     def ask(

@@ -35,6 +35,7 @@ class Parameter:
 
     @ivar names: what it is called on the wire, aliases last.
     @ivar blank: an empty value is a value.
+    @ivar kind: what it is, to be told: text, integer, boolean, instance id …
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,7 @@ class Parameter:
     required: bool
     many: bool
     blank: bool = False
+    kind: str = "text"
 
     def take(self, given: dict[str, str], within: str) -> Any:
         """
@@ -117,9 +119,14 @@ def _bounded(name: str, found: list[Any]) -> tuple[Any, ...]:
 
 
 def _field(
-    names: tuple[str, ...], read: Reader, required: bool, many: bool = False, blank: bool = False
+    names: tuple[str, ...],
+    read: Reader,
+    required: bool,
+    many: bool = False,
+    blank: bool = False,
+    kind: str = "text",
 ) -> Any:
-    return _declared(Parameter(names, read, required, many, blank), required, many)
+    return _declared(Parameter(names, read, required, many, blank, kind), required, many)
 
 
 def _declared(parameter: Parameter | Structures, required: bool, many: bool) -> Any:
@@ -154,12 +161,12 @@ def structures(*names: str, of: type[Any], required: bool = False) -> Any:
 
 def integer(*names: str, required: bool = False) -> Any:
     """A field that is an integer."""
-    return _field(names, _integer, required)
+    return _field(names, _integer, required, kind="integer")
 
 
 def boolean(*names: str, required: bool = False) -> Any:
     """A field that is true or false."""
-    return _field(names, _boolean, required)
+    return _field(names, _boolean, required, kind="boolean")
 
 
 def values(*names: str, of: Callable[[str], Any], required: bool = False) -> Any:
@@ -168,12 +175,18 @@ def values(*names: str, of: Callable[[str], Any], required: bool = False) -> Any
 
     @param of: raises a L{nova_tx.errors.NovaError} of its own.
     """
-    return _field(names, lambda name, value: of(value), required, many=True)
+    return _field(names, lambda name, value: of(value), required, many=True, kind=_kind(of))
 
 
 def value(*names: str, of: Callable[[str], Any], required: bool = False) -> Any:
     """A field that is what C{of} makes of the text; see L{values}."""
-    return _field(names, lambda name, given: of(given), required)
+    return _field(names, lambda name, given: of(given), required, kind=_kind(of))
+
+
+def _kind(of: Callable[[str], Any]) -> str:
+    """From C{parse_instance_id}, C{instance id}."""
+    name: str = getattr(of, "__name__", "")
+    return name.strip("_").partition("_")[2].replace("_", " ") or "text"
 
 
 def dry_run(given: dict[str, str]) -> bool:
