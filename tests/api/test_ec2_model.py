@@ -21,6 +21,7 @@ KNOWN = [name for name in ACTIONS if ec2_model.known(name)]
 @pytest.mark.parametrize("action", ACTIONS)
 def test_every_action_is_answered(action: str, version: str) -> None:
     """Each action has an example in ec2_examples.py, whose answer is as AWS would say it."""
+    assert action in EXAMPLES, f"{action} needs an example in nova_tx/testing/ec2_examples.py"
     for parameters in EXAMPLES[action]:
         door = Door(memory_database())
         joe = furnish(door)
