@@ -96,9 +96,7 @@ class AmqpRPC:
         expiration = str(max(1, int(timeout * 1000)))
         properties = {**PROPERTIES, "expiration": expiration}
         sending = self._ask(topic, body, properties, msg_id)
-        return await self._calls.wait(
-            msg_id, sending, self._connection.takes, timeout, f"{method} to {topic}"
-        )
+        return await self._calls.wait(msg_id, sending, self._takes, timeout, f"{method} to {topic}")
 
     async def serve(self, topic: str, host: str, service: object) -> IServing:
         serving = Serving(
@@ -166,7 +164,9 @@ class AmqpRPC:
             failure.trap(Closed)
             return self._ask(topic, body, properties, msg_id)
 
-        return self._publisher().addCallback(ask).addErrback(again)
+        publisher = self._connection.at_hand()
+        asked = self._publisher().addCallback(ask) if publisher is None else ask(publisher)
+        return asked.addErrback(again)
 
     async def _publish(
         self, exchange: str, routing_key: str, body: bytes, properties: dict[str, Any]
@@ -179,6 +179,9 @@ class AmqpRPC:
                 return
             except Closed:
                 continue
+
+    def _takes(self) -> bool:
+        return self._connection.at_hand() is not None
 
     def _publisher(self) -> Deferred[Publisher]:
         """What to publish with, when publishing is welcome."""

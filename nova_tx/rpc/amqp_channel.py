@@ -9,7 +9,7 @@ from __future__ import annotations
 import functools
 import struct
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from OpenSSL import SSL
@@ -137,6 +137,20 @@ class Channel(AMQChannel):  # type: ignore[misc]
         # a cancelled Deferred stays in line and swallows its reply
         self._replies.append(reply)
         return reply
+
+    def publish(
+        self, exchange: str, routing_key: str, body: bytes, properties: Mapping[str, Any]
+    ) -> None:
+        """
+        Send a mandatory message.
+
+        @raise ValueError, TypeError: a name or a property does not fit; nothing was sent.
+        """
+        layout = self.client.publishing
+        method = codec.publication(self.id, exchange, routing_key)
+        encoded = codec.encode_properties(layout.names, layout.property_types, properties)
+        content = codec.content_frames(self.id, 60, encoded, body, self.client.MAX_LENGTH)
+        self.client.send(b"".join((method, *content)))
 
     def ack(self, tag: int) -> None:
         """A message was handled."""

@@ -17,7 +17,7 @@ from typing import Any
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.defer import TimeoutError as TimedOut
 from twisted.internet.error import ConnectionDone
-from twisted.internet.interfaces import IReactorTime
+from twisted.internet.interfaces import IReactorTime, IWriteDescriptor
 from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 from twisted.python.failure import Failure
@@ -77,6 +77,7 @@ class Client(AMQClient):  # type: ignore[misc]
     @ivar blocked: the broker has asked us to publish nothing for now.
     @ivar reason: why the connection is over.
     @ivar numbers: for names that are unique on this connection.
+    @ivar publishing: the properties of a message.
     """
 
     channelClass = Channel
@@ -103,17 +104,22 @@ class Client(AMQClient):  # type: ignore[misc]
         self._beat.clock = clock
         self._quiet = 0
         self._wrote = False
+        self._unsent = False
+        self._direct = False
         self._layouts = {
             layout_of(method).prefix: layout_of(method)
             for each in spec.classes
             for method in each.methods
         }
+        self.publishing = layout_of(spec.parse_method("basic.publish"))
         self.channels[0] = self.channelFactory(0, None, self)
 
     # The life of a connection.
 
     def connectionMade(self) -> None:
         self.transport.setTcpNoDelay(True)
+        # not so behind TLS
+        self._direct = IWriteDescriptor.providedBy(self.transport)
         self.transport.write(codec.GREETING)
 
     async def enter(self) -> None:
@@ -190,11 +196,12 @@ class Client(AMQClient):  # type: ignore[misc]
 
     def send(self, data: bytes) -> None:
         """Write whole frames."""
-        self._wrote = True
+        self._wrote = self._unsent = True
         self.transport.write(data)
 
     def dataReceived(self, data: bytes) -> None:
         self._quiet = 0
+        self._unsent = False
         try:
             for kind, number, payload in self._frames.feed(data):
                 if self.closed:
@@ -205,6 +212,9 @@ class Client(AMQClient):  # type: ignore[misc]
         except Exception as error:
             _log.failure("a message of the broker could not be taken")
             self.give_up(error)
+        if self._unsent and self._direct and not self.closed:
+            # what was said in answer goes out now, in one piece, without another turn of the loop
+            self.transport.doWrite()
 
     def _frame_received(self, kind: int, number: int, payload: bytes) -> None:
         if kind == codec.HEARTBEAT:

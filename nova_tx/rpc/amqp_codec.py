@@ -7,6 +7,7 @@ types, and knows four of the eighteen table values that RabbitMQ sends.
 
 from __future__ import annotations
 
+import functools
 import struct
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -168,6 +169,17 @@ def content_frames(
     for start in range(0, len(body), room):
         frames.append(frame(BODY, channel, body[start : start + room]))
     return frames
+
+
+@functools.lru_cache(256)
+def publication(channel: int, exchange: str, routing_key: str) -> bytes:
+    """
+    The method frame of a mandatory message (basic.publish); the frames of its body follow.
+
+    @raise ValueError: a name is too long.
+    """
+    names = _encode_short_text(exchange) + _encode_short_text(routing_key)
+    return frame(METHOD, channel, b"\x00\x3c\x00\x28\x00\x00" + names + b"\x01")
 
 
 # Values.

@@ -126,10 +126,12 @@ class Connection:
         self._waiting.append(waiting)
         return waiting
 
-    def takes(self) -> bool:
-        """Whether there is a connection, and it takes messages."""
+    def at_hand(self) -> Publisher | None:
+        """What to publish with, if there is a connection, and it takes messages."""
         publisher = self._publisher
-        return publisher is not None and not (publisher.over or publisher.client.blocked)
+        if publisher is None or publisher.over or publisher.client.blocked:
+            return None
+        return publisher
 
     async def _keep(self, client: Client) -> None:
         while True:

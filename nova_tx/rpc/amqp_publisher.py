@@ -11,7 +11,6 @@ from typing import Any
 
 from twisted.internet.defer import Deferred, fail
 from txamqp.client import Closed
-from txamqp.content import Content
 
 from nova_tx.errors import Unavailable, Unroutable
 from nova_tx.rpc.amqp_channel import Channel
@@ -58,10 +57,7 @@ class Publisher:
         if self.over:
             return fail(Closed(self._channel.reason))
         tag = self._last + 1
-        content = Content(body, properties={**properties, "message-id": str(tag)})
-        _ = self._channel.basic_publish(
-            exchange=exchange, routing_key=routing_key, mandatory=True, content=content
-        )
+        self._channel.publish(exchange, routing_key, body, {**properties, "message-id": str(tag)})
         self._last = tag
         confirmed: Deferred[None] = Deferred()
         self._pending[tag] = confirmed
@@ -116,10 +112,7 @@ class Questions:
         """
         if self.channel.closed:
             return fail(Closed(self.channel.reason))
-        content = Content(body, properties={**properties, "message-id": msg_id})
-        _ = self.channel.basic_publish(
-            exchange=exchange, routing_key=routing_key, mandatory=True, content=content
-        )
+        self.channel.publish(exchange, routing_key, body, {**properties, "message-id": msg_id})
         asked = self._pending[msg_id] = Deferred(lambda _: self._answered(msg_id))
         return asked
 

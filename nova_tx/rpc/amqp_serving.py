@@ -11,7 +11,6 @@ from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from txamqp.client import Closed
-from txamqp.content import Content
 from zope.interface import implementer
 
 from nova_tx.errors import StartupError, Unavailable, Unroutable
@@ -197,12 +196,7 @@ class _Delivery:
         If the channel is closed the message comes again, and is answered twice.
         """
         if not (self._channel.closed or self._channel.client.blocked):
-            _ = self._channel.basic_publish(
-                exchange="",
-                routing_key=queue,
-                mandatory=True,
-                content=Content(body, properties=PROPERTIES),
-            )
+            self._channel.publish("", queue, body, PROPERTIES)
             return
         try:
             await self._answer(queue, body)

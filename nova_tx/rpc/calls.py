@@ -5,7 +5,7 @@ The calls of this process that wait for their answers.
 from __future__ import annotations
 
 from collections.abc import Callable
-from uuid import uuid4
+from secrets import token_hex
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IReactorTime
@@ -26,7 +26,7 @@ class Calls:
 
     def new_id(self) -> str:
         """32 hex digits."""
-        return uuid4().hex
+        return token_hex(16)
 
     async def wait(
         self,

@@ -8,11 +8,13 @@ from typing import Any
 import pytest
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ConnectionLost
+from twisted.internet.interfaces import IWriteDescriptor
 from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from txamqp.client import ChannelClosed, Closed, ConnectionClosed
 from txamqp.spec import load
+from zope.interface import implementer
 
 import nova_tx.rpc
 from nova_tx.errors import Unavailable, Unroutable
@@ -49,10 +51,10 @@ class Transport(StringTransport):
 class Broker:
     """The other end of one client."""
 
-    def __init__(self, heartbeat: int = 0) -> None:
+    def __init__(self, heartbeat: int = 0, transport: Transport | None = None) -> None:
         self.clock = Clock()
         self.client = Client(SPEC, "/", "nova", "s3cret", heartbeat, self.clock)
-        self.transport = Transport()
+        self.transport = transport or Transport()
         self.transport.connected = True
         self.transport.client = self.client
         self.client.makeConnection(self.transport)
@@ -266,6 +268,47 @@ def test_delivery(body: bytes) -> None:
     broker.say(1, "basic.cancel", tag, True)
     broker.say(1, "basic.deliver", tag, 2, False, "nova", "q", {}, body=b"late")
     assert inbox.got == [Incoming(1, True, headers, body), "cancelled"]
+    broker.transport.loseConnection()
+
+
+@implementer(IWriteDescriptor)
+class _Socket(Transport):
+    """Like TCP's, can be told to send without the loop."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.sent: list[bytes] = []
+
+    def doWrite(self) -> None:
+        self.sent.append(self.value())
+        self.clear()
+
+
+class _Answering:
+    """Answers, then acknowledges."""
+
+    def delivered(self, channel: Channel, message: Incoming) -> None:
+        channel.publish("", "reply", message.body, {})
+        channel.ack(message.tag)
+
+    def cancelled(self, channel: Channel) -> None:
+        """Never."""
+
+
+def test_answers_leave_at_once() -> None:
+    """All that is said in answer to what came is sent in one piece, before the loop turns."""
+    socket = _Socket()
+    broker = Broker(transport=socket)
+    broker.welcome()
+    channel = broker.channel()
+    _ = Deferred.fromCoroutine(channel.consume("q", _Answering()))
+    tag = broker.heard()[0][1][2]
+    broker.say(1, "basic.consume-ok", tag)
+    socket.sent.clear()
+    broker.say(1, "basic.deliver", tag, 7, False, "nova", "q", {}, body=b"body")
+    [sent] = socket.sent
+    kinds = [payload[:4] for kind, _, payload in codec.Frames().feed(sent) if kind == codec.METHOD]
+    assert kinds == [b"\x00\x3c\x00\x28", b"\x00\x3c\x00\x50"]
     broker.transport.loseConnection()
 
 

@@ -108,6 +108,16 @@ def test_unknown_property() -> None:
         codec.encode_properties(NAMES, TYPES, {"content type": "x"})
 
 
+def test_publication() -> None:
+    """The ready-made method frame of a message is what the spec's types make of it, mandatory."""
+    types = ["short", "shortstr", "shortstr", "bit", "bit"]
+    arguments = codec.encode_arguments(types, [0, "nova", "é", True, False])
+    made = codec.publication(5, "nova", "é")
+    assert made == codec.frame(codec.METHOD, 5, b"\x00\x3c\x00\x28" + arguments)
+    with pytest.raises(ValueError, match="more than 255"):
+        codec.publication(5, "nova", "é" * 128)
+
+
 @pytest.mark.parametrize("size", [0, 1, 4087, 4088, 4089, 10_000])
 def test_bodies_are_cut(size: int) -> None:
     """A body is cut so that no frame is larger than agreed, and nothing is lost."""
