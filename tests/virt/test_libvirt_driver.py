@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+import threading
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet import reactor
+from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
 from nova_tx.errors import HypervisorAway, StartupError, VirtError
@@ -96,6 +98,56 @@ async def test_reopened() -> None:
     await found.close()
 
 
+class Breaking(Dead):
+    """A connection that breaks when it is told to."""
+
+    def __init__(self) -> None:
+        self.alive, self.closed = True, False
+
+    def isAlive(self) -> bool:
+        return self.alive
+
+    def close(self) -> None:
+        self.closed = True
+
+
+async def test_closed_by_last_user() -> None:
+    """A connection that broke is replaced at once, but not closed while a call is inside it."""
+    found = _thread()
+    await found.open()
+    await found.run(lambda conn: found._disconnect())
+    conn = found._conn = Breaking()
+    begun, go_on = threading.Event(), threading.Event()
+
+    def inside(conn: Breaking) -> bool:
+        begun.set()
+        go_on.wait(60)
+        return conn.closed
+
+    hanging = found.run(inside)
+    begun.wait(60)
+    conn.alive = False
+    assert await found.run(lambda conn: conn.getURI()) == "test:///default"
+    go_on.set()
+    assert not await hanging
+    assert conn.closed
+    await found.close()
+
+
+async def test_close_waits() -> None:
+    """The end waits for the calls in hand before it disconnects."""
+    found = _thread()
+    await found.open()
+    go_on = threading.Event()
+    hanging = found.run(lambda conn: go_on.wait(60) and conn.isAlive())
+    closing = Deferred.fromCoroutine(found.close())
+    await found.run(lambda conn: None)
+    assert not closing.called
+    go_on.set()
+    assert await hanging == 1
+    await closing
+
+
 async def test_refused() -> None:
     """What libvirt refuses is a VirtError, not its absence, and its connection stays."""
     found = _thread()
@@ -144,8 +196,6 @@ def test_events(event: str, detail: int, power: Power | None) -> None:
 
 async def test_end_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     """A guest that would not end is an error after the limit, without asking again and again."""
-    from twisted.internet.defer import Deferred
-
     clock = Clock()
     driver = LibvirtDriver(clock, FakeRunner(), LibvirtFlags(libvirt_type="qemu"))
     asked = []

@@ -1,18 +1,21 @@
 """
-The one thread that owns the connection to libvirt.
+The threads that share the connection to libvirt.
 
-Work goes in as C{fn(conn, ...)} and comes out as a Deferred.  A connection that
-breaks is opened again: by the next work at once, and with growing pauses by
-itself, so that events come even when nobody asks.
+Work goes in as C{fn(conn, ...)} and comes out as a Deferred.  Some is done at a
+time, so that a guest that takes long to start holds up no other; whoever wants
+order waits for one result before asking for the next.  A connection that breaks
+is opened again: by the next work at once, and with growing pauses by itself, so
+that events come even when nobody asks.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
-from threading import Thread
+from threading import Lock, Thread
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from twisted.internet.defer import Deferred, TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError, succeed
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThreadPool
@@ -29,6 +32,8 @@ T = TypeVar("T")
 
 _log = Logger()
 
+#: Calls at once; libvirtd takes five of a connection (max_client_requests).
+THREADS = 4
 #: Attempts to reach libvirt at start; the pauses between them double from one second.
 ATTEMPTS = 5
 #: Longest pause between attempts to reach it again, in seconds.
@@ -67,15 +72,20 @@ class LibvirtThread:
         self._uri = uri
         self._seen = seen
         self._back = back
-        self._pool = _Pool(1, 1, "libvirt")
-        self._conn: Any = None  # the thread's, and nobody else's, as is:
+        self._pool = _Pool(1, THREADS, "libvirt")
+        # held while the connection is changed, or its users are; in threads alone
+        self._lock = Lock()
+        self._conn: Any = None
         self._events = -1
+        self._users: Counter[Any] = Counter()
         self._open = False
+        self._in_hand = 0
+        self._idle: Deferred[None] | None = None
         self._return: Deferred[None] | None = None
 
     async def open(self) -> None:
         """
-        Start the thread and connect.
+        Start the threads and connect.
 
         @raise StartupError: libvirt-python is not installed.
         @raise HypervisorAway: libvirt can't be reached, after some attempts.
@@ -95,17 +105,19 @@ class LibvirtThread:
             await deferLater(self._clock, 2**attempt)
 
     async def close(self) -> None:
-        """Wait for the work in hand, disconnect, end the thread."""
+        """Wait for the work in hand, disconnect, end the threads."""
         if not self._open:
             return
         self._open = False
         if self._return is not None:
             self._return.cancel()
-        ended = deferToThreadPool(self._reactor, self._pool, self._disconnect)
+        ended = self._ended().addCallback(
+            lambda _: deferToThreadPool(self._reactor, self._pool, self._end)
+        )
         try:
             await ended.addTimeout(CLOSE_LIMIT, self._clock)
         except TimeoutError:
-            _log.warn("libvirt at {uri} does not answer; its thread is left", uri=self._uri)
+            _log.warn("libvirt at {uri} does not answer; its threads are left", uri=self._uri)
         else:
             self._pool.stop()
 
@@ -113,25 +125,56 @@ class LibvirtThread:
         self, fn: Callable[Concatenate[Any, P], T], *args: P.args, **kwargs: P.kwargs
     ) -> Deferred[T]:
         """
-        Run C{fn(conn, ...)} in the thread.
+        Run C{fn(conn, ...)} in a thread.
 
         @raise HypervisorAway: libvirt can't be reached, or the connection broke meanwhile.
         @raise VirtError: it refused; the cause is kept.
         """
+        self._in_hand += 1
         return deferToThreadPool(
             self._reactor, self._pool, self._attempt, lambda conn: fn(conn, *args, **kwargs)
-        )
+        ).addBoth(self._done)
 
-    # In the thread.
+    def _done(self, result: T) -> T:
+        self._in_hand -= 1
+        if not self._in_hand and self._idle is not None:
+            idle, self._idle = self._idle, None
+            idle.callback(None)
+        return result
+
+    def _ended(self) -> Deferred[None]:
+        """Fires when no work is in hand."""
+        if not self._in_hand:
+            return succeed(None)
+        self._idle = Deferred()
+        return self._idle
+
+    # In threads.
 
     def _attempt(self, work: Callable[[Any], T]) -> T:
         libvirt = library()
+        conn = None
         try:
-            return work(self._connected(libvirt))
+            with self._lock:
+                conn = self._connected(libvirt)
+                self._users[conn] += 1
+            return work(conn)
         except libvirt.libvirtError as error:
-            away = self._conn is None or not self._conn.isAlive()
+            away = conn is None or conn is not self._conn or not conn.isAlive()
             kind = HypervisorAway if away else VirtError
             raise kind(f"libvirt at {self._uri}: {error}") from error
+        finally:
+            if conn is not None:
+                with self._lock:
+                    self._leave(conn)
+
+    def _leave(self, conn: Any) -> None:
+        """The last user of a connection that has broken closes it: nobody is to be inside."""
+        self._users[conn] -= 1
+        if not self._users[conn]:
+            del self._users[conn]
+            if conn is not self._conn:
+                _undo(conn.close)
 
     def _connected(self, libvirt: Any) -> Any:
         if self._conn is not None:
@@ -158,18 +201,16 @@ class LibvirtThread:
 
     def _disconnect(self) -> None:
         conn, self._conn = self._conn, None
-        if conn is None:
-            return
-        libvirt = library()
-        for undo in (
-            conn.unregisterCloseCallback,
-            lambda: conn.domainEventDeregisterAny(self._events),
-            conn.close,
-        ):
-            try:
-                undo()
-            except libvirt.libvirtError:
-                pass  # it is broken, or has no such callback
+        _undo(conn.unregisterCloseCallback)
+        _undo(lambda: conn.domainEventDeregisterAny(self._events))
+        if not self._users[conn]:
+            del self._users[conn]
+            _undo(conn.close)
+
+    def _end(self) -> None:
+        with self._lock:
+            if self._conn is not None:
+                self._disconnect()
 
     # In libvirt's event thread.
 
@@ -207,6 +248,13 @@ class LibvirtThread:
                 pause = min(2 * pause, LONGEST_PAUSE)
         _log.info("reached libvirt at {uri} again", uri=self._uri)
         self._back()
+
+
+def _undo(what: Callable[[], object]) -> None:
+    try:
+        what()
+    except library().libvirtError:
+        pass  # the connection is broken, or has no such callback
 
 
 def _nothing(conn: Any) -> None:
