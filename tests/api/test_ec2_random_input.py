@@ -77,6 +77,13 @@ class Besieged:
         self._asked += 1
         if self._asked % ENOUGH == 0:
             self.renew()
+        try:
+            self._check(request)
+        except AssertionError:
+            self.renew()  # what follows is not to be charged with it
+            raise
+
+    def _check(self, request: Noise) -> None:
         casts = len(self.door.bus.casts)
         status, body = self._ask(request)
         self.answers[status] += 1
