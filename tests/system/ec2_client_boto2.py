@@ -1,0 +1,157 @@
+"""boto 2.49, as it is and as the tools of 2011 have it."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any
+
+import boto.ec2.connection
+from boto.ec2.connection import EC2Connection
+from boto.ec2.regioninfo import RegionInfo
+from boto.exception import EC2ResponseError
+from ec2_client import Client, States
+
+
+class Boto2(Client):
+    """boto 2.49: version 4 over its own API version, of late 2014, or of the time before 2011."""
+
+    version = EC2Connection.APIVersion
+
+    def __init__(self, novarc: Mapping[str, str]) -> None:
+        super().__init__(novarc)
+        region = RegionInfo(name="nova", endpoint=self.host)
+        self.ec2 = EC2Connection(
+            self.access,
+            self.secret,
+            is_secure=False,
+            host=self.host,
+            port=self.port,
+            path=self.path,
+            region=region,
+        )
+        self.ec2.APIVersion = self.version
+
+    def has(self, action: str) -> bool:
+        return bool(re.search(rf"['\"]{action}['\"]", inspect.getsource(boto.ec2.connection)))
+
+    def refusal(self, instance: str) -> str:
+        try:
+            self.ec2.terminate_instances([instance])
+        except EC2ResponseError as error:
+            return str(error.error_code)
+        return "none"
+
+    def DescribeRegions(self) -> list[str]:
+        return [each.name for each in self.ec2.get_all_regions()]
+
+    def DescribeAvailabilityZones(self) -> list[str]:
+        return [each.name for each in self.ec2.get_all_zones() if each.state == "available"]
+
+    def DescribeAccountAttributes(self) -> list[str]:
+        return [each.attribute_name for each in self.ec2.describe_account_attributes()]
+
+    def DescribeInstanceTypes(self) -> list[str]:
+        # it asks as Eucalyptus answers, and finds no AWS's
+        return [each.name for each in self.ec2.get_all_instance_types()]
+
+    def DescribeSecurityGroups(self) -> list[str]:
+        return [each.name for each in self.ec2.get_all_security_groups()]
+
+    def DescribeNetworkInterfaces(self) -> list[Any]:
+        return list(self.ec2.get_all_network_interfaces())
+
+    def CreateKeyPair(self, name: str) -> str:
+        return self.ec2.create_key_pair(name).material
+
+    def ImportKeyPair(self, name: str, public: str) -> str:
+        return self.ec2.import_key_pair(name, public.encode()).name
+
+    def DescribeKeyPairs(self) -> list[str]:
+        return [each.name for each in self.ec2.get_all_key_pairs()]
+
+    def DeleteKeyPair(self, name: str) -> None:
+        assert self.ec2.delete_key_pair(name)
+
+    def RegisterImage(self, location: str) -> str:
+        return self.ec2.register_image(image_location=location)
+
+    def DescribeImages(self, image: str) -> States:
+        return {each.id: each.state for each in self.ec2.get_all_images([image])}
+
+    def DeregisterImage(self, image: str) -> None:
+        assert self.ec2.deregister_image(image)
+
+    def DescribeImageAttribute(self, image: str) -> list[str]:
+        return self.ec2.get_image_attribute(image).attrs.get("groups", [])
+
+    def ModifyImageAttribute(self, image: str) -> None:
+        assert self.ec2.modify_image_attribute(image, groups="all")
+
+    def ResetImageAttribute(self, image: str) -> None:
+        assert self.ec2.reset_image_attribute(image)
+
+    def CreateImage(self, instance: str, name: str) -> str:
+        return self.ec2.create_image(instance, name)
+
+    def RunInstances(self, image: str, key: str) -> str:
+        made = self.ec2.run_instances(
+            image, key_name=key, instance_type="m1.tiny", user_data=b"hello"
+        )
+        return made.instances[0].id
+
+    def DescribeInstances(self, instance: str) -> States:
+        found = self.ec2.get_all_reservations([instance])
+        return {each.id: each.state for reservation in found for each in reservation.instances}
+
+    def DescribeInstanceStatus(self, instance: str) -> States:
+        return {each.id: each.state_name for each in self.ec2.get_all_instance_status([instance])}
+
+    def DescribeInstanceAttribute(self, instance: str) -> bool:
+        name = "disableApiTermination"
+        return self.ec2.get_instance_attribute(instance, name)[name]
+
+    def ModifyInstanceAttribute(self, instance: str, protected: bool) -> None:
+        assert self.ec2.modify_instance_attribute(instance, "disableApiTermination", protected)
+
+    def ResetInstanceAttribute(self, instance: str) -> None:
+        assert self.ec2.reset_instance_attribute(instance, "kernel")
+
+    def GetConsoleOutput(self, instance: str) -> str:
+        return self.ec2.get_console_output(instance).output.decode()
+
+    def RebootInstances(self, instance: str) -> None:
+        assert self.ec2.reboot_instances([instance])
+
+    def StopInstances(self, instance: str) -> None:
+        assert [each.id for each in self.ec2.stop_instances([instance])] == [instance]
+
+    def StartInstances(self, instance: str) -> None:
+        assert [each.id for each in self.ec2.start_instances([instance])] == [instance]
+
+    def TerminateInstances(self, instance: str) -> None:
+        assert [each.id for each in self.ec2.terminate_instances([instance])] == [instance]
+
+    def CreateTags(self, resource: str, key: str, value: str) -> None:
+        assert self.ec2.create_tags([resource], {key: value})
+
+    def DescribeTags(self, resource: str) -> Mapping[str, str]:
+        found = self.ec2.get_all_tags(filters={"resource-id": resource})
+        return {each.name: each.value for each in found}
+
+    def DeleteTags(self, resource: str, key: str) -> None:
+        assert self.ec2.delete_tags([resource], [key])
+
+
+class Boto2Of2009(Boto2):
+    """boto as euca2ools 1.x and 2.x have it: the formats of the time."""
+
+    version = "2009-11-30"
+
+    def DescribeInstances(self, instance: str) -> States:
+        for reservation in self.ec2.get_all_reservations([instance]):
+            for each in reservation.instances:
+                assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", each.launch_time)
+                assert re.fullmatch(r"of-Boto2Of2009 \(admin, .+\)", each.key_name)
+        return super().DescribeInstances(instance)
