@@ -73,13 +73,19 @@ class ServiceNotFound(NotFound):
 class UserNotFound(NotFound):
     """No such user."""
 
+    code = "UserNotFound"
+
 
 class ProjectNotFound(NotFound):
     """No such project."""
 
+    code = "ProjectNotFound"
+
 
 class RoleNotFound(NotFound):
     """The role is not in C{allowed_roles}."""
+
+    code = "RoleNotFound"
 
 
 class BucketNotFound(NotFound):
@@ -116,6 +122,12 @@ class MalformedImageId(InvalidInput):
     """Not of the form ami-xxxxxxxx (or aki-, ari-)."""
 
     code = "InvalidAMIID.Malformed"
+
+
+class MalformedKey(InvalidInput):
+    """What is to be imported is no public key of a kind that guests take."""
+
+    code = "InvalidKey.Format"
 
 
 class MissingParameter(InvalidInput):
@@ -175,6 +187,12 @@ class Conflict(NovaError):
 
 class WrongState(Conflict):
     """A compare-and-set found another state than it needed; nothing was written."""
+
+
+class InUse(Conflict):
+    """Something else still needs the thing."""
+
+    code = "DependencyViolation"
 
 
 class ImageUnavailable(Conflict):

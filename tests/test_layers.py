@@ -66,7 +66,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "network": ("db", "network.fabric.interfaces", "network.managers", *CLIENTS),
     "scheduler": ("db", "scheduler.policies", *CLIENTS),
     # rules
-    "operations": ("db", "image.interfaces", *CLIENTS),
+    "operations": ("db", "auth", "auth.interfaces", "image.interfaces", *CLIENTS),
     # doors
     "api": ("operations", "auth", "auth.interfaces"),
     # the objectstore is the registry of images: it keeps their rows, reads their bundles

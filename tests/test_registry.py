@@ -5,6 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any, cast
 
+import nova_tx.api.ec2.admin
 import nova_tx.auth
 import nova_tx.image
 import nova_tx.network.managers
@@ -40,6 +41,31 @@ def test_actions() -> None:
         "RegisterImage",
         "RunInstances",
         "TerminateInstances",
+    }
+
+
+def test_admin_actions() -> None:
+    """The administrators' door has these actions, and no others."""
+    found = actions(cast(Operations, SimpleNamespace()), nova_tx.api.ec2.admin)
+    assert set(found) == {
+        "DeregisterProject",
+        "DeregisterUser",
+        "DescribeHost",
+        "DescribeHosts",
+        "DescribeInstanceTypes",
+        "DescribeProject",
+        "DescribeProjectMembers",
+        "DescribeProjects",
+        "DescribeRoles",
+        "DescribeUser",
+        "DescribeUserRoles",
+        "DescribeUsers",
+        "GenerateX509ForUser",
+        "ModifyProject",
+        "ModifyProjectMember",
+        "ModifyUserRole",
+        "RegisterProject",
+        "RegisterUser",
     }
 
 

@@ -6,7 +6,10 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
+import nova_tx.api.ec2.actions
+import nova_tx.api.ec2.admin
 from nova_tx.api import metadata
+from nova_tx.api.ec2.action import actions
 from nova_tx.api.ec2.resource import Ec2Resource
 from nova_tx.api.metadata import MetadataResource
 from nova_tx.api.web import Answer, AsyncResource, bounded_site
@@ -47,9 +50,15 @@ def ec2_site(
     auth: AuthFlags,
     clock: IReactorTime,
 ) -> Site:
-    """The public port: C{/} and C{/services/Cloud}, with or without a final slash."""
+    """
+    The public port: C{/}, C{/services/Cloud} and C{/services/Admin}, with or without a final slash.
+
+    Each has room of its own: users who fill the one leave the other to administrators.
+    """
     services = Branch()
-    services.putChild(b"Cloud", Ec2Resource(users, Roles(auth), operations, flags, clock))
+    for name, package in ((b"Cloud", nova_tx.api.ec2.actions), (b"Admin", nova_tx.api.ec2.admin)):
+        table = actions(operations, package)
+        services.putChild(name, Ec2Resource(users, Roles(auth), table, flags, clock))
     root = Branch()
     root.putChild(b"", VersionsResource())
     root.putChild(b"services", services)

@@ -8,6 +8,7 @@ Pure: facts in, text and bytes out.
 from __future__ import annotations
 
 import io
+import os
 import shlex
 import stat
 import time
@@ -15,9 +16,10 @@ import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nova_tx.auth.authority import Issued
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
-from nova_tx.model import Project, User
+from nova_tx.model import Membership, Project, User
 
 #: The region of a cloud that has no list of them.
 REGION = "nova"
@@ -156,6 +158,40 @@ def rc_text(user: User, project: Project, endpoints: Endpoints, files: FileNames
 
 def _exports(values: Mapping[str, str]) -> str:
     return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
+
+
+def take_home(
+    who: Membership,
+    places: tuple[Ec2Flags, S3Flags, AuthFlags],
+    authority_file: str,
+    issued: Issued,
+    authority_certificate: bytes,
+) -> bytes:
+    """
+    The zip: an rc file for each region, the user's key and certificate, the root's certificate.
+
+    @param authority_file: where the root's certificate is kept: its name is the last part.
+    @raise InvalidInput: C{region_list} is not of C{name=fqdn}.
+    """
+    auth = places[2]
+    names = file_names(auth, authority_file)
+    members = {
+        auth.credential_rc_file.replace("%s", each.region): rc_text(
+            who.user, who.project, each, names
+        ).encode()
+        for each in outside(*places)
+    }
+    members[names.key] = issued.key
+    members[names.certificate] = issued.certificate
+    members[names.authority] = authority_certificate
+    return archive(members)
+
+
+def file_names(auth: AuthFlags, authority_file: str) -> FileNames:
+    """The names that the flags give to what lies beside the novarc."""
+    return FileNames(
+        auth.credential_key_file, auth.credential_cert_file, os.path.basename(authority_file)
+    )
 
 
 def archive(members: Mapping[str, bytes]) -> bytes:

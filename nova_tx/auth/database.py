@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from twisted.logger import Logger
 from zope.interface import implementer
 
 from nova_tx.auth import keys
 from nova_tx.auth.interfaces import IUsers
-from nova_tx.db import users
+from nova_tx.db import projects, users
 from nova_tx.db.engine import Database
 from nova_tx.model import Membership, Project, User
 
@@ -65,13 +65,23 @@ class DatabaseUsers:
         return self._database.read(users.project, project_id)
 
     async def create_project(
-        self, project_id: str, manager: str, description: str | None
+        self,
+        project_id: str,
+        manager: str,
+        description: str | None,
+        members: Iterable[str] = (),
     ) -> Project:
         keys.check_name(project_id, "project")
-        return await self._database.run(users.create_project, project_id, manager, description)
+        joining = tuple(members)
+        return await self._database.run(projects.create, project_id, manager, description, joining)
+
+    def modify_project(
+        self, project_id: str, manager: str | None, description: str | None
+    ) -> Awaitable[Project]:
+        return self._database.run(projects.modify, project_id, manager, description)
 
     def delete_project(self, project_id: str) -> Awaitable[None]:
-        return self._database.run(users.remove_project, project_id)
+        return self._database.run(projects.remove, project_id)
 
     def add_member(self, user_id: str, project_id: str) -> Awaitable[None]:
         return self._database.run(users.add_member, user_id, project_id)

@@ -4,7 +4,7 @@ Users, projects and roles as doors and commands see them.              [spec/09]
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Iterable
 
 from zope.interface import Attribute, Interface
 
@@ -70,7 +70,7 @@ class IUsers(Interface):
         Forget a user with the key pairs, memberships and roles it has.
 
         @raise UserNotFound: there is none.
-        @raise Conflict: the user manages a project.
+        @raise InUse: the user manages a project.
         """
 
     def projects() -> Awaitable[tuple[Project, ...]]:
@@ -84,14 +84,24 @@ class IUsers(Interface):
         """
 
     def create_project(
-        project_id: str, manager: str, description: str | None
+        project_id: str, manager: str, description: str | None, members: Iterable[str] = ()
     ) -> Awaitable[Project]:
         """
         Make a project; its manager becomes a member. The description is the id if None.
 
         @raise Duplicate: the name is taken.
-        @raise UserNotFound: there is no such manager.
+        @raise UserNotFound: there is no such manager, or no such member; nothing is made.
         @raise InvalidInput: the name has characters that requests can't carry.
+        """
+
+    def modify_project(
+        project_id: str, manager: str | None, description: str | None
+    ) -> Awaitable[Project]:
+        """
+        Change what is not None; a new manager becomes a member, the old one stays one.
+
+        @raise ProjectNotFound: there is none.
+        @raise UserNotFound: there is no such manager.
         """
 
     def delete_project(project_id: str) -> Awaitable[None]:
@@ -113,7 +123,7 @@ class IUsers(Interface):
         End a membership and the roles in that project; none is nothing.
 
         @raise UserNotFound, ProjectNotFound: no such user, no such project.
-        @raise Conflict: the user manages the project.
+        @raise InUse: the user manages the project.
         """
 
     def add_role(user_id: str, role: str, project_id: str | None) -> Awaitable[None]:

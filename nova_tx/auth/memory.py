@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import replace
 
 from zope.interface import implementer
@@ -94,17 +95,39 @@ class MemoryUsers:
         return self._projects[project_id]
 
     async def create_project(
-        self, project_id: str, manager: str, description: str | None
+        self,
+        project_id: str,
+        manager: str,
+        description: str | None,
+        members: Iterable[str] = (),
     ) -> Project:
         keys.check_name(project_id, "project")
         if manager not in self._users:
             raise say.no_manager(manager)
         if project_id in self._projects:
             raise say.project_exists(project_id)
+        joining = frozenset((manager, *members))
+        for user_id in sorted(joining - self._users.keys()):
+            raise say.no_member(user_id)
         text = project_id if description is None else description
-        project = Project(project_id, manager, text, frozenset((manager,)))
+        project = Project(project_id, manager, text, joining)
         self._projects[project_id] = project
         return project
+
+    async def modify_project(
+        self, project_id: str, manager: str | None, description: str | None
+    ) -> Project:
+        old = await self.project(project_id)
+        if manager is not None and manager not in self._users:
+            raise say.not_modified(manager)
+        new = old.manager if manager is None else manager
+        self._projects[project_id] = replace(
+            old,
+            manager=new,
+            description=old.description if description is None else description,
+            members=old.members | {new},
+        )
+        return self._projects[project_id]
 
     async def delete_project(self, project_id: str) -> None:
         await self.project(project_id)

@@ -67,6 +67,10 @@ class Roles:
             or any(self.has_role(membership, role) for role in wanted)
         )
 
+    def listed(self, in_projects: bool) -> tuple[str, ...]:
+        """The roles that may be granted; only those that are granted in projects, if asked."""
+        return tuple(role for role in self._allowed if not (in_projects and role in self._global))
+
     def check(self, role: str, project_id: str | None) -> str:
         """
         A role that is about to be granted.

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     bindparam,
     delete,
-    func,
     insert,
     select,
     update,
@@ -25,20 +24,15 @@ from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db.engine import now
 from nova_tx.db.schema import (
-    floating_ips,
-    instances,
     key_pairs,
-    networks,
     projects,
     user_project_association,
     user_project_role_association,
     user_role_association,
     users,
-    volumes,
 )
-from nova_tx.errors import Conflict, Duplicate, ProjectNotFound, UserNotFound
+from nova_tx.errors import Duplicate, InUse, ProjectNotFound, UserNotFound
 from nova_tx.model import Membership, Project, User
-from nova_tx.states import TERMINATED
 
 # The sentences of what can go wrong; drivers without tables use them, too.
 
@@ -78,9 +72,19 @@ def project_exists(project_id: str) -> Duplicate:
     return Duplicate(f"Project can't be created because project {project_id} already exists")
 
 
-def is_manager(user_id: str, managed: Iterable[str]) -> Conflict:
+def not_modified(manager: str) -> UserNotFound:
+    """The new manager of a project does not exist."""
+    return UserNotFound(f"Project can't be modified because manager {manager} doesn't exist")
+
+
+def no_member(user_id: str) -> UserNotFound:
+    """A member of a new project does not exist."""
+    return UserNotFound(f"Project can't be created because user {user_id} doesn't exist")
+
+
+def is_manager(user_id: str, managed: Iterable[str]) -> InUse:
     """The user is needed as the manager of projects."""
-    return Conflict(f"User {user_id} manages project {', '.join(sorted(managed))}")
+    return InUse(f"User {user_id} manages project {', '.join(sorted(managed))}")
 
 
 # Reading.
@@ -142,25 +146,6 @@ def project(txn: Connection, project_id: str) -> Project:
     return found[0]
 
 
-def possessions(txn: Connection, project_id: str) -> tuple[str, ...]:
-    """What a project still has that costs something: C{("2 instances", "1 network")}."""
-    counted = (
-        ("instance", instances, instances.c.state_description != TERMINATED),
-        ("volume", volumes, volumes.c.deleted.is_(False)),
-        ("network", networks, networks.c.deleted.is_(False)),
-        ("floating address", floating_ips, floating_ips.c.deleted.is_(False)),
-    )
-    found = []
-    for noun, table, there in counted:
-        count = txn.scalar(
-            select(func.count()).select_from(table).where(table.c.project_id == project_id, there)
-        )
-        if count:
-            plural = noun + ("es" if noun.endswith("s") else "s")
-            found.append(f"{count} {noun if count == 1 else plural}")
-    return tuple(found)
-
-
 # Writing.
 
 
@@ -175,7 +160,7 @@ def create(txn: Connection, user_id: str, access_key: str, secret_key: str, is_a
     if txn.scalar(select(users.c.id).where(users.c.access_key == access_key)) is not None:
         raise access_key_taken()
     row = {"id": user_id, "access_key": access_key, "secret_key": secret_key}
-    _insert(txn, users, user_exists(user_id), **row, is_admin=is_admin)
+    insert_new(txn, users, user_exists(user_id), **row, is_admin=is_admin)
     return User(user_id, access_key, secret_key, is_admin)
 
 
@@ -207,7 +192,7 @@ def remove(txn: Connection, user_id: str) -> None:
     Forget a user with the key pairs, memberships and roles it has.
 
     @raise UserNotFound: there is none.
-    @raise Conflict: the user manages a project.
+    @raise InUse: the user manages a project.
     """
     user(txn, user_id)
     managed = txn.scalars(select(projects.c.id).where(projects.c.project_manager == user_id)).all()
@@ -223,46 +208,19 @@ def remove(txn: Connection, user_id: str) -> None:
     txn.execute(delete(users).where(users.c.id == user_id))
 
 
-def create_project(
-    txn: Connection, project_id: str, manager: str, description: str | None
-) -> Project:
-    """
-    Make a project; its manager becomes a member.
-
-    @raise Duplicate: the name is taken.
-    @raise UserNotFound: there is no such manager.
-    """
-    if not _users(txn, _CALLED, manager):
-        raise no_manager(manager)
-    if txn.scalar(select(projects.c.id).where(projects.c.id == project_id)) is not None:
-        raise project_exists(project_id)
-    text = project_id if description is None else description
-    row = {"id": project_id, "name": project_id, "description": text, "project_manager": manager}
-    _insert(txn, projects, project_exists(project_id), **row)
-    add_member(txn, manager, project_id)
-    return Project(project_id, manager, text, frozenset((manager,)))
-
-
-def remove_project(txn: Connection, project_id: str) -> None:
-    """
-    Forget a project with its memberships and roles.
-
-    @raise ProjectNotFound: there is none.
-    """
-    project(txn, project_id)
-    for table in (user_project_role_association, user_project_association):
-        txn.execute(delete(table).where(table.c.project_id == project_id))
-    txn.execute(delete(projects).where(projects.c.id == project_id))
-
-
 def add_member(txn: Connection, user_id: str, project_id: str) -> None:
     """
     Make a user a member; again is nothing.
 
     @raise UserNotFound, ProjectNotFound: no such user, no such project.
     """
-    if not member(txn, user_id, project_id).member:
-        _add(txn, user_project_association, user_id=user_id, project_id=project_id)
+    member(txn, user_id, project_id)
+    join(txn, user_id, project_id)
+
+
+def join(txn: Connection, user_id: str, project_id: str) -> None:
+    """Make a user a member, both being known to be there; again is nothing."""
+    _add(txn, user_project_association, user_id=user_id, project_id=project_id)
 
 
 def remove_member(txn: Connection, user_id: str, project_id: str) -> None:
@@ -270,7 +228,7 @@ def remove_member(txn: Connection, user_id: str, project_id: str) -> None:
     End a membership and the roles in that project; none is nothing.
 
     @raise UserNotFound, ProjectNotFound: no such user, no such project.
-    @raise Conflict: the user manages the project.
+    @raise InUse: the user manages the project.
     """
     if member(txn, user_id, project_id).project.manager == user_id:
         raise is_manager(user_id, (project_id,))
@@ -368,7 +326,7 @@ def _membership(txn: Connection, who: User, project_id: str) -> Membership:
     return Membership(who, where, who.id in where.members, frozenset(held))
 
 
-def _insert(txn: Connection, table: Table, taken: Duplicate, **row: object) -> None:
+def insert_new(txn: Connection, table: Table, taken: Duplicate, **row: object) -> None:
     """Insert a row; whoever was faster since the last look wins."""
     try:
         txn.execute(insert(table).values(**row, created_at=now(), deleted=False))

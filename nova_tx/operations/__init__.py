@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.key_pairs import KeyPairs
@@ -20,3 +21,4 @@ class Operations:
     key_pairs: KeyPairs
     security_groups: SecurityGroups
     zones: Zones
+    accounts: Accounts

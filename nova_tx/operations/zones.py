@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from nova_tx.db import services
+from nova_tx.db import hosts, services
 from nova_tx.db.engine import Database
+from nova_tx.errors import ServiceNotFound
 from nova_tx.flags import Ec2Flags, NodeFlags
 from nova_tx.model import Service
 
@@ -20,6 +21,22 @@ class Zone:
 
     name: str
     available: bool
+
+
+@dataclass(frozen=True)
+class HostStatus:
+    """
+    A host, and what is on it.
+
+    @ivar compute: its compute worker was heard of lately; None: it has none. So is C{volume}.
+    @ivar instances, volumes: how many.
+    """
+
+    name: str
+    compute: bool | None
+    volume: bool | None
+    instances: int
+    volumes: int
 
 
 class Zones:
@@ -40,6 +57,34 @@ class Zones:
             (each, each.age < self._down_time)
             for each in await self._database.read(services.listed)
         )
+
+    async def hosts(self) -> tuple[HostStatus, ...]:
+        """Every host that has workers, by name; for administrators."""
+        heard: dict[str, dict[str, bool]] = {}
+        for service, is_up in await self.workers():
+            heard.setdefault(service.host, {})[service.binary] = is_up
+        instances, volumes = await self._database.read(hosts.loads)
+        return tuple(
+            HostStatus(
+                name,
+                binaries.get("nova-compute"),
+                binaries.get("nova-volume"),
+                instances.get(name, 0),
+                volumes.get(name, 0),
+            )
+            for name, binaries in sorted(heard.items())
+        )
+
+    async def host(self, name: str) -> HostStatus:
+        """
+        One host.
+
+        @raise ServiceNotFound: no worker ever was on it.
+        """
+        for each in await self.hosts():
+            if each.name == name:
+                return each
+        raise ServiceNotFound(f"There are no workers on host {name}")
 
     def regions(self) -> tuple[tuple[str, str], ...]:
         """Every region, and the URL of its EC2 API."""

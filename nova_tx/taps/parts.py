@@ -43,6 +43,7 @@ from nova_tx.network.fabric.linux import LinuxFabric
 from nova_tx.network.fabric.memory import MemoryFabric
 from nova_tx.network.managers.interfaces import INetworkManager
 from nova_tx.operations import Operations
+from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.key_pairs import KeyPairs
@@ -194,6 +195,7 @@ class Parts:
             key_pairs=self.make(KeyPairs),
             security_groups=self.make(SecurityGroups),
             zones=self.make(Zones),
+            accounts=self.make(Accounts),
         )
 
     @cached_property

@@ -33,15 +33,18 @@ from nova_tx.db.engine import Database
 from nova_tx.flags import (
     AuthFlags,
     ComputeFlags,
+    CryptoFlags,
     Ec2Flags,
     Flags,
     ImageFlags,
     NodeFlags,
     QuotaFlags,
+    S3Flags,
 )
 from nova_tx.image.memory import MemoryImages
 from nova_tx.model import Image, User
 from nova_tx.operations import Operations
+from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.key_pairs import KeyPairs
@@ -188,7 +191,7 @@ class Door:
         """
         sections = (
             *(AuthFlags, ComputeFlags, Ec2Flags),
-            *(ImageFlags, NodeFlags, QuotaFlags),
+            *(ImageFlags, NodeFlags, QuotaFlags, CryptoFlags, S3Flags),
         )
         flags = Flags.load(["--my_ip=127.0.0.1", *arguments], sections)
         self.database = database
@@ -214,6 +217,15 @@ class Door:
             key_pairs=KeyPairs(database, self.clock, in_thread=lambda work: succeed(work())),
             security_groups=SecurityGroups(database, self.clock),
             zones=Zones(database, ec2, node),
+            accounts=Accounts(
+                self.users,
+                database,
+                flags.section(AuthFlags),
+                ec2,
+                flags.section(S3Flags),
+                flags.section(CryptoFlags),
+                in_thread=lambda work, *args: succeed(work(*args)),
+            ),
         )
         self.site = ec2_site(self.users, self.operations, ec2, flags.section(AuthFlags), self.clock)
         self.metadata_site = metadata_site(self.operations, ec2, self.clock)
@@ -266,6 +278,7 @@ class Door:
         version: str = NEW,
         project: str | None = None,
         method: str = "GET",
+        path: str = PATH,
     ) -> Answered:
         """Send an action, signed with version 2 as the clients of the time do."""
         key = user.access_key if project is None else f"{user.access_key}:{project}"
@@ -281,12 +294,12 @@ class Door:
             **(parameters or {}),
         }
         given["Signature"] = v2_signature(
-            user.secret_key, given["SignatureMethod"], method, HOST, PATH, given
+            user.secret_key, given["SignatureMethod"], method, HOST, path, given
         )
         if method == "GET":
-            return self.send(method, f"{URL}?{urlencode(given)}")
+            return self.send(method, f"http://{HOST}{path}?{urlencode(given)}")
         form = {"Content-Type": "application/x-www-form-urlencoded"}
-        return self.send(method, URL, form, urlencode(given).encode())
+        return self.send(method, f"http://{HOST}{path}", form, urlencode(given).encode())
 
     def client(self, user: User, signature: str = "v4") -> Any:
         """botocore's EC2 client for a user, whose requests come here."""

@@ -143,5 +143,5 @@ def test_tree_of_the_ec2_site(door: Door) -> None:
     """The root lists versions; metadata is not to be had on the public port.  [A27]"""
     root = door.send("GET", "http://127.0.0.1:8773/")
     assert root.body.startswith(b"1.0\n2007-01-19\n") and root.body.endswith(b"2009-04-04\n")
-    for path in ("latest/meta-data/", "2009-04-04/user-data", "services", "services/Admin"):
+    for path in ("latest/meta-data/", "2009-04-04/user-data", "services", "services/Else"):
         assert door.send("GET", f"http://127.0.0.1:8773/{path}").status == 404

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from sqlalchemy import Connection, event, insert, select
 
-from nova_tx.db import certificates, users
+from nova_tx.db import certificates, projects, users
 from nova_tx.db.engine import Database, now
 from nova_tx.db.schema import floating_ips, instances, key_pairs, networks
 from nova_tx.db.schema import users as user_rows
@@ -14,7 +14,7 @@ from nova_tx.errors import Duplicate
 
 async def _shop(database: Database) -> None:
     await database.run(users.create, "joe", "joe-access", "joe-secret", False)
-    await database.run(users.create_project, "shop", "joe", None)
+    await database.run(projects.create, "shop", "joe", None)
 
 
 @pytest.mark.parametrize("roles", [0, 5])
@@ -44,7 +44,7 @@ async def test_lost_race(database: Database, monkeypatch: pytest.MonkeyPatch) ->
         assert str(caught.value) == f"User {name} already exists"
         assert caught.value.__cause__ is None and caught.value.__suppress_context__
     with pytest.raises(Duplicate, match="project shop already exists"):
-        await database.run(users.create_project, "shop", "joe", None)
+        await database.run(projects.create, "shop", "joe", None)
     monkeypatch.setattr(Connection, "scalar", real)
     assert len(await database.read(users.listed)) == 1
 
@@ -54,7 +54,7 @@ async def test_refused_creation_leaves_nothing(database: Database) -> None:
     await _shop(database)
     await database.run(users.create, "ann", "ann-access", "secret", False)
     with pytest.raises(Duplicate):
-        await database.run(users.create_project, "shop", "ann", None)
+        await database.run(projects.create, "shop", "ann", None)
     assert not (await database.read(users.member, "ann", "shop")).member
 
 
@@ -137,9 +137,9 @@ async def test_possessions(database: Database) -> None:
             row = {"address": address, "project_id": "shop", "created_at": now(), "deleted": False}
             txn.execute(insert(floating_ips).values(**row))
 
-    assert await database.read(users.possessions, "shop") == ()
+    assert await database.read(projects.possessions, "shop") == ()
     await database.run(fill)
-    assert await database.read(users.possessions, "shop") == (
+    assert await database.read(projects.possessions, "shop") == (
         "2 instances",
         "1 network",
         "2 floating addresses",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from types import ModuleType
 from typing import Any, ClassVar
 
 import nova_tx.api.ec2.actions
@@ -14,6 +15,8 @@ from nova_tx.registry import by_name, definitions, is_class
 #: Roles that may: anyone of the project; who looks after its instances and images.
 ALL = frozenset((EVERYONE,))
 SYSADMIN = frozenset((PROJECT_MANAGER, "sysadmin"))
+#: No role: superusers only.
+SUPERUSERS: frozenset[str] = frozenset()
 
 
 class Action:
@@ -35,11 +38,13 @@ class Action:
         self.operations = operations
 
 
-def actions(operations: Operations) -> dict[str, Action]:
-    """Every action of L{nova_tx.api.ec2.actions}, by name."""
+def actions(
+    operations: Operations, package: ModuleType = nova_tx.api.ec2.actions
+) -> dict[str, Action]:
+    """Every action of a package, by name."""
     found = [
         value(operations)
-        for value in definitions(nova_tx.api.ec2.actions, is_class)
+        for value in definitions(package, is_class)
         if isinstance(value, type) and issubclass(value, Action)
     ]
     return by_name(found, lambda each: (type(each).__name__,))

@@ -5,6 +5,7 @@ The EC2 door: from an HTTP request to an action, and back.             [spec/02 
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from twisted.internet.interfaces import IReactorTime
@@ -12,7 +13,7 @@ from twisted.logger import Logger
 from twisted.web.server import Request
 
 from nova_tx.api.ec2 import dialect, identity, schema, xml
-from nova_tx.api.ec2.action import Action, actions
+from nova_tx.api.ec2.action import Action
 from nova_tx.api.web import Answer, AsyncResource
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
@@ -31,7 +32,6 @@ from nova_tx.flags import Ec2Flags
 from nova_tx.gate import Gate
 from nova_tx.log import in_context
 from nova_tx.model import Membership
-from nova_tx.operations import Operations
 
 _log = Logger()
 
@@ -40,20 +40,20 @@ _VERSION = re.compile(r"[A-Za-z0-9._-]{1,32}\Z")
 
 
 class Ec2Resource(AsyncResource):
-    """C{/services/Cloud}."""
+    """C{/services/Cloud} or C{/services/Admin}: what can be done there is given to it."""
 
     def __init__(
         self,
         users: IUsers,
         roles: Roles,
-        operations: Operations,
+        actions: Mapping[str, Action],
         flags: Ec2Flags,
         clock: IReactorTime,
     ) -> None:
         super().__init__()
         self._users = users
         self._roles = roles
-        self._actions = actions(operations)
+        self._actions = actions
         self.room = Gate("requests", flags.ec2_max_requests)
         self._projects = Gate(
             "requests of a project", flags.ec2_max_requests, flags.ec2_project_requests

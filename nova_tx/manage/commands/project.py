@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
-
 from nova_tx.auth import credentials
 from nova_tx.auth.credentials import Endpoints, FileNames
 from nova_tx.db import certificates
-from nova_tx.db import users as rows
-from nova_tx.errors import Conflict
+from nova_tx.db import projects as rows
+from nova_tx.errors import InUse
 from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, S3Flags
 from nova_tx.manage.files import write_private
 from nova_tx.manage.parts import Parts
@@ -29,7 +27,7 @@ async def delete(parts: Parts, name: str) -> None:
     await parts.users.project(name)
     left = await parts.database.read(rows.possessions, name)
     if left:
-        raise Conflict(f"Project {name} still has {', '.join(left)}")
+        raise InUse(f"Project {name} still has {', '.join(left)}")
     await parts.users.delete_project(name)
 
 
@@ -52,18 +50,12 @@ async def remove(parts: Parts, project: str, user: str) -> None:
 
 async def zipfile(parts: Parts, project: str, user: str, file: str = "nova.zip") -> None:
     """Write a zip of a user's settings for a project, with a new key and certificate."""
-    members: dict[str, bytes] = {}
-    names = _names(parts)
-    pattern = parts.section(AuthFlags).credential_rc_file
-    for endpoints in credentials.outside(*_places(parts)):
-        rc = await _rc(parts, user, project, endpoints)
-        members[pattern.replace("%s", endpoints.region)] = rc
+    who = await parts.users.member(user, project)
     issued = parts.authority.issue(user, project)
     await parts.database.run(certificates.create, user, project, issued.file_name)
-    members[names.key] = issued.key
-    members[names.certificate] = issued.certificate
-    members[names.authority] = parts.authority.certificate()
-    write_private(file, credentials.archive(members))
+    root = parts.authority.certificate()
+    ca_file = parts.section(CryptoFlags).ca_file
+    write_private(file, credentials.take_home(who, _places(parts), ca_file, issued, root))
 
 
 async def _rc(parts: Parts, user: str, project: str, endpoints: Endpoints) -> bytes:
@@ -76,6 +68,4 @@ def _places(parts: Parts) -> tuple[Ec2Flags, S3Flags, AuthFlags]:
 
 
 def _names(parts: Parts) -> FileNames:
-    auth = parts.section(AuthFlags)
-    authority = os.path.basename(parts.section(CryptoFlags).ca_file)
-    return FileNames(auth.credential_key_file, auth.credential_cert_file, authority)
+    return credentials.file_names(parts.section(AuthFlags), parts.section(CryptoFlags).ca_file)

@@ -9,7 +9,7 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from nova_tx.auth.interfaces import IUsers
-from nova_tx.errors import Conflict, Duplicate, InvalidInput, ProjectNotFound, UserNotFound
+from nova_tx.errors import Duplicate, InUse, InvalidInput, ProjectNotFound, UserNotFound
 
 
 async def _refused(error: type[Exception], text: str, asked: Awaitable[Any]) -> None:
@@ -219,6 +219,38 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
             await _refused(UserNotFound, text, users.create_project("new", "bob", None))
             assert [each.id for each in await users.projects()] == ["shop"]
 
+        async def test_project_with_members(self) -> None:
+            """A project begins with its members, or, if one is unknown, not at all."""
+            users = await self._cloud()
+            made = await users.create_project("mine", "ann", None, ("eve", "ann"))
+            assert made.members == {"ann", "eve"}
+            assert await users.project("mine") == made
+            text = "Project can't be created because user bob doesn't exist"
+            begun = users.create_project("new", "ann", None, ("eve", "bob"))
+            await _refused(UserNotFound, text, begun)
+            assert [each.id for each in await users.projects()] == ["mine", "shop"]
+
+        async def test_modify_project(self) -> None:
+            """What is given is changed; a new manager is a member, the old one stays one."""
+            users = await self._cloud()
+            await users.modify_project("shop", None, "a shop")
+            changed = await users.modify_project("shop", "eve", None)
+            assert (changed.manager, changed.description) == ("eve", "a shop")
+            assert changed.members == {"joe", "ann", "eve"}
+            assert await users.project("shop") == changed
+            await users.delete_user("joe")
+            assert (await users.project("shop")).members == {"ann", "eve"}
+
+        async def test_modify_project_refused(self) -> None:
+            """Project and new manager must exist; else the project stays as it was."""
+            users = await self._cloud()
+            before = await users.project("shop")
+            text = "Project can't be modified because manager bob doesn't exist"
+            await _refused(UserNotFound, text, users.modify_project("shop", "bob", "x"))
+            text = 'Project "none" not found'
+            await _refused(ProjectNotFound, text, users.modify_project("none", "eve", None))
+            assert await users.project("shop") == before
+
         async def test_projects_listed(self) -> None:
             """Every project is listed, by id, with its members."""
             users = await self._cloud()
@@ -253,8 +285,8 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
             """The manager of a project can be neither deleted nor removed from it."""
             users = await self._cloud()
             text = "User joe manages project shop"
-            await _refused(Conflict, text, users.remove_member("joe", "shop"))
-            await _refused(Conflict, text, users.delete_user("joe"))
+            await _refused(InUse, text, users.remove_member("joe", "shop"))
+            await _refused(InUse, text, users.delete_user("joe"))
             assert (await users.find("joe-access", "shop")).member
 
         async def test_delete_user(self) -> None:
