@@ -10,9 +10,10 @@ import re
 import secrets
 import string
 
-from nova_tx.errors import MalformedImageId, MalformedInstanceId
+from nova_tx.errors import KeyPairNotFound, MalformedImageId, MalformedInstanceId
 
 _INSTANCE = re.compile(r"i-([0-9a-fA-F]{1,8})\Z")
+_KEY_PAIR = re.compile(r"key-([0-9a-fA-F]{1,8})\Z")
 _IMAGE = re.compile(r"[a-z]{3}-[A-Za-z0-9._-]{1,64}\Z")
 _LOWER = string.digits + string.ascii_lowercase
 _REQUEST = string.ascii_uppercase + string.digits + "-"
@@ -48,6 +49,23 @@ def parse_instance_id(ec2_id: str) -> int:
 def volume_ec2_id(volume_id: int) -> str:
     """11 is vol-0000000b."""
     return f"vol-{volume_id:08x}"
+
+
+def key_pair_ec2_id(key_pair_id: int) -> str:
+    """12 is key-0000000c."""
+    return f"key-{key_pair_id:08x}"
+
+
+def parse_key_pair_id(ec2_id: str) -> int:
+    """
+    key-0000000c is 12.
+
+    @raise KeyPairNotFound: it is not of that form, or no database id.
+    """
+    found = _KEY_PAIR.match(ec2_id)
+    if found is None or int(found[1], 16) > 0x7FFFFFFF:
+        raise KeyPairNotFound(f"The key pair ID '{ec2_id}' does not exist")
+    return int(found[1], 16)
 
 
 def new_reservation_id() -> str:

@@ -174,12 +174,15 @@ class InstanceRequest:
 
 @dataclass(frozen=True)
 class KeyPair:
-    """A key pair of a user. The private key is never kept."""
+    """A key pair of a user, without id before it has a row. The private key is never kept."""
 
     user_id: str
     name: str
     fingerprint: str
     public_key: str
+    key_type: str = "rsa"
+    id: int | None = None
+    created_at: datetime | None = None
 
 
 @dataclass(frozen=True)

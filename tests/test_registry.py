@@ -37,6 +37,7 @@ def test_actions() -> None:
         "DescribeRegions",
         "DescribeSecurityGroups",
         "GetConsoleOutput",
+        "ImportKeyPair",
         "RebootInstances",
         "RegisterImage",
         "RunInstances",

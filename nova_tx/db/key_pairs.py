@@ -2,35 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import fields, replace
 from datetime import datetime
 
-from sqlalchemy import Connection, delete, insert, select
+from sqlalchemy import Connection, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db.schema import key_pairs
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
+from nova_tx.ids import key_pair_ec2_id
 from nova_tx.model import KeyPair
 
-_COLUMNS = (
-    key_pairs.c.user_id,
-    key_pairs.c.name,
-    key_pairs.c.fingerprint,
-    key_pairs.c.public_key,
-)
+_COLUMNS = tuple(key_pairs.c[field.name] for field in fields(KeyPair))
 
 
-def create(txn: Connection, pair: KeyPair, now: datetime) -> None:
+def create(txn: Connection, pair: KeyPair, now: datetime) -> KeyPair:
     """
-    Keep the public half of a key pair.
+    Keep the public half of a key pair; returns it as it is kept.
 
     @raise DuplicateKeyPair: the user has one of that name.
     """
-    values = {column.name: getattr(pair, column.name) for column in _COLUMNS}
+    made = replace(pair, created_at=now)
+    values = {column.name: getattr(made, column.name) for column in _COLUMNS}
+    del values["id"]
     try:
         with txn.begin_nested():
-            txn.execute(insert(key_pairs).values(created_at=now, deleted=False, **values))
+            key = txn.execute(insert(key_pairs).values(deleted=False, **values))
     except IntegrityError:
         raise DuplicateKeyPair(f"The keypair '{pair.name}' already exists.") from None
+    assert key.inserted_primary_key is not None
+    return replace(made, id=key.inserted_primary_key[0])
 
 
 def get(txn: Connection, user_id: str, name: str) -> KeyPair:
@@ -42,22 +44,38 @@ def get(txn: Connection, user_id: str, name: str) -> KeyPair:
     return listed(txn, user_id, (name,))[0]
 
 
-def listed(txn: Connection, user_id: str, names: tuple[str, ...] = ()) -> tuple[KeyPair, ...]:
+def listed(
+    txn: Connection, user_id: str, names: Sequence[str] = (), ids: Sequence[int] = ()
+) -> tuple[KeyPair, ...]:
     """
-    The key pairs of a user by name; of these names only, if any are given.
+    The key pairs of a user by name; of these names and ids only, if any are given.
 
-    @raise KeyPairNotFound: the user has none of one of the names.
+    @raise KeyPairNotFound: the user has none of one of the names or ids.
     """
     query = select(*_COLUMNS).where(key_pairs.c.user_id == user_id).order_by(key_pairs.c.name)
-    if names:
-        query = query.where(key_pairs.c.name.in_(names))
+    if names or ids:
+        query = query.where(or_(key_pairs.c.name.in_(names), key_pairs.c.id.in_(ids)))
     found = tuple(KeyPair(**row) for row in txn.execute(query).mappings())
     missing = set(names) - {pair.name for pair in found}
     if missing:
         raise KeyPairNotFound(f"The key pair '{min(missing)}' does not exist")
+    unknown = set(ids) - {pair.id for pair in found}
+    if unknown:
+        raise KeyPairNotFound(f"The key pair ID '{key_pair_ec2_id(min(unknown))}' does not exist")
     return found
 
 
-def remove(txn: Connection, user_id: str, name: str) -> None:
-    """Forget a key pair; none is nothing."""
-    txn.execute(delete(key_pairs).where(key_pairs.c.user_id == user_id, key_pairs.c.name == name))
+def remove(
+    txn: Connection, user_id: str, name: str | None = None, key_pair_id: int | None = None
+) -> int | None:
+    """
+    Forget the key pair of that name or id; returns the id it had, None if there was none.
+
+    One that is gone already is nothing.
+    """
+    wanted = key_pairs.c.name == name if name is not None else key_pairs.c.id == key_pair_id
+    found: int | None = txn.scalar(
+        select(key_pairs.c.id).where(key_pairs.c.user_id == user_id, wanted)
+    )
+    txn.execute(delete(key_pairs).where(key_pairs.c.id == found))
+    return found

@@ -1,24 +1,24 @@
-"""Key pairs: made here, the private half handed out once and kept nowhere."""
+"""Key pairs: made here, the private half handed out once and kept nowhere, or imported."""
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64decode
-from collections.abc import Awaitable, Callable
+import re
+from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThread
 
 from nova_tx.context import RequestContext
 from nova_tx.db import key_pairs
 from nova_tx.db.engine import Database
-from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
+from nova_tx.errors import DuplicateKeyPair, InvalidInput, KeyPairNotFound
 from nova_tx.model import KeyPair
+from nova_tx.operations import public_keys
 from nova_tx.operations.clock import moment
+from nova_tx.operations.public_keys import KINDS, RSA, NewKey, PublicKey
 
-KEY_BITS = 2048
+_NAME = re.compile(r"(?! )[ -~]{1,255}(?<! )\Z")
 
 
 class KeyPairs:
@@ -28,7 +28,7 @@ class KeyPairs:
         self,
         database: Database,
         clock: IReactorTime,
-        in_thread: Callable[..., Awaitable[tuple[str, str, str]]] = deferToThread,
+        in_thread: Callable[..., Awaitable[NewKey]] = deferToThread,
     ) -> None:
         """
         @param in_thread: where keys are made.
@@ -37,56 +37,71 @@ class KeyPairs:
         self._clock = clock
         self._in_thread = in_thread
 
-    async def create(self, context: RequestContext, name: str) -> tuple[KeyPair, str]:
+    async def create(
+        self, context: RequestContext, name: str, kind: str = RSA
+    ) -> tuple[KeyPair, str]:
         """
         Make a key pair; returns it and the private key as PEM.
 
+        @param kind: C{rsa} or C{ed25519}.
+        @raise InvalidInput: the name is none, or there are no such keys.
         @raise DuplicateKeyPair: the user has one of that name.
         """
-        user_id = context.user or ""
+        check_name(name)
+        if kind not in KINDS:
+            raise InvalidInput(f"Invalid value '{kind}' for KeyType: {' or '.join(KINDS)}")
         try:
-            await self._database.read(key_pairs.get, user_id, name)
+            await self._database.read(key_pairs.get, context.user or "", name)
         except KeyPairNotFound:
             pass
         else:
             raise DuplicateKeyPair(f"The keypair '{name}' already exists.")
-        private, public, fingerprint = await self._in_thread(generate)
-        pair = KeyPair(user_id, name, fingerprint, f"{public} {name}")
-        await self._database.run(key_pairs.create, pair, moment(self._clock))
-        return pair, private
+        made = await self._in_thread(partial(public_keys.generate, kind))
+        return await self._keep(context, name, made.public), made.private
+
+    async def take(self, context: RequestContext, name: str, material: str) -> KeyPair:
+        """
+        Keep a public key that the user brought along.
+
+        @param material: base64, see L{public_keys.imported}.
+        @raise InvalidInput: the name is none.
+        @raise MalformedKey: the material is none.
+        @raise DuplicateKeyPair: the user has one of that name.
+        """
+        check_name(name)
+        return await self._keep(context, name, public_keys.imported(material))
+
+    async def _keep(self, context: RequestContext, name: str, key: PublicKey) -> KeyPair:
+        pair = KeyPair(
+            context.user or "", name, key.fingerprint, f"{key.line} {name}", key_type=key.kind
+        )
+        return await self._database.run(key_pairs.create, pair, moment(self._clock))
 
     async def listed(
-        self, context: RequestContext, names: tuple[str, ...] = ()
+        self, context: RequestContext, names: Sequence[str] = (), ids: Sequence[int] = ()
     ) -> tuple[KeyPair, ...]:
         """
-        The caller's key pairs; of these names only, if any are given.
+        The caller's key pairs; of these names and ids only, if any are given.
 
-        @raise KeyPairNotFound: there is none of one of the names.
+        @raise KeyPairNotFound: there is none of one of the names or ids.
         """
-        return await self._database.read(key_pairs.listed, context.user or "", names)
+        return await self._database.read(key_pairs.listed, context.user or "", names, ids)
 
-    async def delete(self, context: RequestContext, name: str) -> None:
-        """Forget a key pair; none is nothing."""
-        await self._database.run(key_pairs.remove, context.user or "", name)
+    async def delete(
+        self, context: RequestContext, name: str | None = None, key_pair_id: int | None = None
+    ) -> int | None:
+        """Forget the key pair of that name or id; returns the id it had. None is nothing."""
+        return await self._database.run(key_pairs.remove, context.user or "", name, key_pair_id)
 
 
-def generate() -> tuple[str, str, str]:
+def check_name(name: str) -> None:
     """
-    An RSA key: private (traditional PEM), public (a line of OpenSSH, without
-    comment), and its fingerprint (MD5 of the public key, with colons), as
-    clients of the time expect them.    [spec/09 section 8]
+    See that a key pair may have that name.
+
+    @raise InvalidInput: it is not 1 to 255 characters of ASCII, or begins or ends with a blank.
     """
-    key = rsa.generate_private_key(public_exponent=65537, key_size=KEY_BITS)
-    private = key.private_bytes(
-        serialization.Encoding.PEM,
-        serialization.PrivateFormat.TraditionalOpenSSL,
-        serialization.NoEncryption(),
-    ).decode()
-    public = (
-        key.public_key()
-        .public_bytes(serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH)
-        .decode()
-    )
-    digest = hashlib.md5(b64decode(public.split()[1]), usedforsecurity=False).hexdigest()
-    fingerprint = ":".join(digest[at : at + 2] for at in range(0, len(digest), 2))
-    return private, public, fingerprint
+    if _NAME.match(name) is None:
+        raise InvalidInput(
+            f"Invalid value '{name}' for KeyName: 1 to 255 characters of ASCII, "
+            "none of them a blank at its beginning or end"
+        )

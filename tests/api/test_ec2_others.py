@@ -1,13 +1,7 @@
-"""Actions on images, key pairs, groups, zones and regions."""
+"""Actions on images, groups, zones and regions."""
 
 from __future__ import annotations
 
-import hashlib
-from base64 import b64decode
-
-from cryptography.hazmat.primitives import serialization
-
-from nova_tx.context import RequestContext
 from nova_tx.db import services
 from nova_tx.model import User
 from nova_tx.testing.ec2 import OLD, Door, an_image, inline
@@ -74,29 +68,6 @@ def test_register_and_deregister(door: Door, joe: User, eve: User) -> None:
     assert made not in [each["ImageId"] for each in client.describe_images()["Images"]]
     by_name = door.ask(joe, "RegisterImage", {"Name": "bucket/y.manifest.xml"})
     assert by_name.status == 200
-
-
-def test_key_pair(door: Door, joe: User, eve: User) -> None:
-    """The private key is RSA 2048 in traditional PEM, given once; the fingerprint is its MD5."""
-    client = door.client(joe)
-    made = client.create_key_pair(KeyName="k")
-    assert made["KeyMaterial"].startswith("-----BEGIN RSA PRIVATE KEY-----\n")
-    key = serialization.load_pem_private_key(made["KeyMaterial"].encode(), None)
-    public = key.public_key().public_bytes(
-        serialization.Encoding.OpenSSH, serialization.PublicFormat.OpenSSH
-    )
-    digest = hashlib.md5(b64decode(public.split()[1])).hexdigest()
-    assert made["KeyFingerprint"].replace(":", "") == digest
-    assert getattr(key, "key_size", 0) == 2048
-    (shown,) = client.describe_key_pairs(KeyNames=["k"])["KeyPairs"]
-    assert (shown["KeyName"], shown["KeyFingerprint"]) == ("k", made["KeyFingerprint"])
-    assert door.ask(eve, "DescribeKeyPairs").xml.find(".//{*}item") is None
-    door.ask(joe, "RunInstances", {"ImageId": "ami-tiny", "KeyName": "k"})
-    (row,) = inline(door.operations.instances.listed(RequestContext("joe", "joe")))
-    assert row.instance.key_data == f"{public.decode()} k"
-    client.delete_key_pair(KeyName="k")
-    client.delete_key_pair(KeyName="k")
-    assert client.describe_key_pairs()["KeyPairs"] == []
 
 
 def test_security_groups(door: Door, joe: User, admin: User) -> None:

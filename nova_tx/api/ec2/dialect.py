@@ -13,7 +13,9 @@ from datetime import datetime
 from typing import Protocol
 
 from nova_tx import states
-from nova_tx.model import Image, Instance, InstanceDetails
+from nova_tx.ids import key_pair_ec2_id
+from nova_tx.model import Image, Instance, InstanceDetails, KeyPair
+from nova_tx.operations.public_keys import fingerprint_of_2011
 
 #: A part of an answer: what L{nova_tx.api.ec2.xml} can write.
 Content = dict[str, object]
@@ -57,6 +59,15 @@ class Dialect(Protocol):
     def image_more(self, image: Image) -> Content:
         """What only this kind of client is told of an image."""
 
+    def key_pair(self, pair: KeyPair) -> Content:
+        """A key pair."""
+
+    def key_pair_more(self, pair: KeyPair) -> Content:
+        """What only this kind of client is told of a key pair in a list."""
+
+    def key_pair_gone(self, key_pair_id: int | None) -> Content:
+        """What only this kind of client is told after DeleteKeyPair; None: there was none."""
+
     def terminated(self) -> Content:
         """What only this kind of client is told after TerminateInstances."""
 
@@ -93,6 +104,15 @@ class Old:
 
     def image_more(self, image: Image) -> Content:
         return {"id": image.id, "type": image.type, "displayName": image.display_name}
+
+    def key_pair(self, pair: KeyPair) -> Content:
+        return {"keyName": pair.name, "keyFingerprint": fingerprint_of_2011(pair.public_key)}
+
+    def key_pair_more(self, pair: KeyPair) -> Content:
+        return {}
+
+    def key_pair_gone(self, key_pair_id: int | None) -> Content:
+        return {}
 
     def terminated(self) -> Content:
         return {"return": True}
@@ -167,6 +187,19 @@ class New:
             "virtualizationType": "hvm",
             "hypervisor": "kvm",
         }
+
+    def key_pair(self, pair: KeyPair) -> Content:
+        return {
+            "keyPairId": key_pair_ec2_id(pair.id or 0),
+            "keyName": pair.name,
+            "keyFingerprint": pair.fingerprint,
+        }
+
+    def key_pair_more(self, pair: KeyPair) -> Content:
+        return {"keyType": pair.key_type, "createTime": pair.created_at}
+
+    def key_pair_gone(self, key_pair_id: int | None) -> Content:
+        return {} if key_pair_id is None else {"keyPairId": key_pair_ec2_id(key_pair_id)}
 
     def terminated(self) -> Content:
         return {}
