@@ -17,10 +17,12 @@ class Zone:
     An availability zone.
 
     @ivar available: a worker in it is enabled.
+    @ivar region: the name of the region that it is in.
     """
 
     name: str
     available: bool
+    region: str
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,8 @@ class Zones:
 
     async def zones(self) -> tuple[Zone, ...]:
         """Every zone, by name."""
-        return tuple(Zone(*each) for each in await self._database.read(services.zones))
+        region = self.regions()[0][0]
+        return tuple(Zone(*each, region) for each in await self._database.read(services.zones))
 
     async def workers(self) -> tuple[tuple[Service, bool], ...]:
         """Every worker, and whether it was heard of lately; for administrators."""

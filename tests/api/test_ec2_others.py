@@ -1,10 +1,9 @@
-"""Actions on images, groups, zones and regions."""
+"""Actions on images and groups."""
 
 from __future__ import annotations
 
-from nova_tx.db import services
 from nova_tx.model import User
-from nova_tx.testing.ec2 import OLD, Door, an_image, inline
+from nova_tx.testing.ec2 import OLD, Door, an_image
 
 SPACE = "{http://ec2.amazonaws.com/doc/2009-11-30/}"
 
@@ -81,40 +80,3 @@ def test_security_groups(door: Door, joe: User, admin: User) -> None:
         for group in door.client(admin).describe_security_groups()["SecurityGroups"]
     ]
     assert sorted(owners) == ["admin", "joe"]
-
-
-def test_zones(door: Door, joe: User) -> None:
-    """Everybody sees the zones; one whose workers are all disabled is not available.  [C12]"""
-    for host, zone, enabled in (("HostA", "nova", True), ("HostC", "south", False)):
-        inline(door.database.run(services.report, host, "nova-compute", "compute", zone, enabled))
-    zones = door.client(joe).describe_availability_zones()["AvailabilityZones"]
-    assert [(zone["ZoneName"], zone["State"]) for zone in zones] == [
-        ("nova", "available"),
-        ("south", "not available"),
-    ]
-    plain = door.ask(joe, "DescribeAvailabilityZones", {"ZoneName.1": "verbose"}, OLD)
-    assert b"HostA" not in plain.body
-
-
-def test_zones_verbose(door: Door, admin: User) -> None:
-    """An administrator sees the hosts, their workers, and who is silent."""
-    for binary in ("nova-compute", "nova-network"):
-        inline(door.database.run(services.report, "HostA", binary, "t", "nova", True))
-    said = door.ask(admin, "DescribeAvailabilityZones", {"ZoneName.1": "verbose"}, OLD).xml
-    names = [each.text for each in said.iter(f"{SPACE}zoneName")]
-    assert names == ["nova", "|- HostA", "| |- nova-compute", "| |- nova-network"]
-    state = [each.text for each in said.iter(f"{SPACE}zoneState")][2] or ""
-    assert state.startswith("enabled :-) 2")
-
-
-def test_regions(door: Door, joe: User) -> None:
-    """Without a list there is one region; with one, each has its host's URL."""
-    (only,) = door.client(joe).describe_regions()["Regions"]
-    assert only == {"RegionName": "nova", "Endpoint": "http://127.0.0.1:8773/services/Cloud"}
-    two = Door(door.database, "--region_list=north=n.example,south=s.example")
-    user = two.add_user("joe")
-    found = two.client(user).describe_regions()["Regions"]
-    assert {each["RegionName"]: each["Endpoint"] for each in found} == {
-        "north": "http://n.example:8773/services/Cloud",
-        "south": "http://s.example:8773/services/Cloud",
-    }

@@ -16,9 +16,13 @@ from nova_tx import states
 from nova_tx.ids import key_pair_ec2_id
 from nova_tx.model import Image, Instance, InstanceDetails, KeyPair
 from nova_tx.operations.public_keys import fingerprint_of_2011
+from nova_tx.operations.zones import Zone
 
 #: A part of an answer: what L{nova_tx.api.ec2.xml} can write.
 Content = dict[str, object]
+
+#: Nobody has to ask for a zone or region of this cloud before using it.
+NOT_REQUIRED = "opt-in-not-required"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _FIRST_NEW = "2011-01-01"
@@ -68,6 +72,15 @@ class Dialect(Protocol):
     def key_pair_gone(self, key_pair_id: int | None) -> Content:
         """What only this kind of client is told after DeleteKeyPair; None: there was none."""
 
+    def zone_state(self, available: bool) -> str:
+        """The state of an availability zone."""
+
+    def zone_more(self, zone: Zone) -> Content:
+        """What only this kind of client is told of an availability zone."""
+
+    def region_more(self) -> Content:
+        """What only this kind of client is told of a region."""
+
     def terminated(self) -> Content:
         """What only this kind of client is told after TerminateInstances."""
 
@@ -112,6 +125,15 @@ class Old:
         return {}
 
     def key_pair_gone(self, key_pair_id: int | None) -> Content:
+        return {}
+
+    def zone_state(self, available: bool) -> str:
+        return "available" if available else "not available"
+
+    def zone_more(self, zone: Zone) -> Content:
+        return {}
+
+    def region_more(self) -> Content:
         return {}
 
     def terminated(self) -> Content:
@@ -200,6 +222,22 @@ class New:
 
     def key_pair_gone(self, key_pair_id: int | None) -> Content:
         return {} if key_pair_id is None else {"keyPairId": key_pair_ec2_id(key_pair_id)}
+
+    def zone_state(self, available: bool) -> str:
+        return "available" if available else "unavailable"
+
+    def zone_more(self, zone: Zone) -> Content:
+        return {
+            "zoneId": zone.name,
+            "zoneType": "availability-zone",
+            "groupName": zone.region,
+            "networkBorderGroup": zone.region,
+            "optInStatus": NOT_REQUIRED,
+            "messageSet": [],
+        }
+
+    def region_more(self) -> Content:
+        return {"optInStatus": NOT_REQUIRED}
 
     def terminated(self) -> Content:
         return {}

@@ -7,10 +7,42 @@ from itertools import groupby
 
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, Action
-from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.dialect import NOT_REQUIRED, Content, Dialect
+from nova_tx.api.ec2.listing import Filtered, Noun
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, ZoneNotFound
 from nova_tx.model import Service
+from nova_tx.operations.zones import Zone
+
+ZONES = Noun[Zone](
+    key=lambda zone: zone.name,
+    filters={
+        "zone-name": lambda zone: (zone.name,),
+        "zone-id": lambda zone: (zone.name,),
+        # as either kind of client sees it
+        "state": lambda zone: (
+            ("available",) if zone.available else ("unavailable", "not available")
+        ),
+        "region-name": lambda zone: (zone.region,),
+        "group-name": lambda zone: (zone.region,),
+        "zone-type": lambda zone: ("availability-zone",),
+        "opt-in-status": lambda zone: (NOT_REQUIRED,),
+        "message": lambda zone: (),
+        "group-long-name": lambda zone: (),
+        "parent-zone-id": lambda zone: (),
+        "parent-zone-name": lambda zone: (),
+    },
+)
+
+#: Regions: name and URL of each.
+REGIONS = Noun[tuple[str, str]](
+    key=lambda region: region[0],
+    filters={
+        "region-name": lambda region: (region[0],),
+        "endpoint": lambda region: (region[1],),
+        "opt-in-status": lambda region: (NOT_REQUIRED,),
+    },
+)
 
 
 class DescribeAvailabilityZones(Action):
@@ -22,7 +54,7 @@ class DescribeAvailabilityZones(Action):
     ignored = ("AllAvailabilityZones",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Filtered):
         names: tuple[str, ...] = schema.texts("ZoneName", "ZoneId")
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
@@ -35,10 +67,11 @@ class DescribeAvailabilityZones(Action):
         rows: list[Content] = [
             {
                 "zoneName": zone.name,
-                "zoneState": "available" if zone.available else "not available",
-                "regionName": self.operations.zones.regions()[0][0],
+                "zoneState": dialect.zone_state(zone.available),
+                "regionName": zone.region,
+                **dialect.zone_more(zone),
             }
-            for zone in zones
+            for zone in ZONES.passing(zones, params.filters)
             if not wanted or zone.name in wanted
         ]
         if verbose and context.is_admin:
@@ -68,7 +101,7 @@ class DescribeRegions(Action):
     ignored = ("AllRegions",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Filtered):
         names: tuple[str, ...] = schema.texts("RegionName")
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
@@ -78,8 +111,8 @@ class DescribeRegions(Action):
             raise InvalidInput(f"Invalid region: [{min(unknown)}]")
         return {
             "regionInfo": [
-                {"regionName": name, "regionEndpoint": endpoint}
-                for name, endpoint in regions
+                {"regionName": name, "regionEndpoint": endpoint, **dialect.region_more()}
+                for name, endpoint in REGIONS.passing(regions, params.filters)
                 if not params.names or name in params.names
             ]
         }
