@@ -20,6 +20,10 @@ Requests = Sequence[Mapping[str, str]]
 RUNS, STOPPED = "i-00000001", "i-00000002"
 
 _FILTER = {"Filter.1.Name": "tag:role", "Filter.1.Value.1": "web*", "MaxResults": "5"}
+#: An ED25519 key's public half, as ssh-keygen writes it.
+PUBLIC_KEY = base64.b64encode(
+    b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
+).decode()
 
 #: By action, requests of joe, an administrator; each finds a door just furnished.
 EXAMPLES: Mapping[str, Requests] = {
@@ -49,7 +53,8 @@ EXAMPLES: Mapping[str, Requests] = {
     # key pairs
     "CreateKeyPair": ({"KeyName": "made"},),
     "DeleteKeyPair": ({"KeyName": "there"},),
-    "DescribeKeyPairs": ({}, {"KeyName.1": "there"}),
+    "DescribeKeyPairs": ({}, {"KeyName.1": "there"}, {"IncludePublicKey": "true"}),
+    "ImportKeyPair": ({"KeyName": "mine", "PublicKeyMaterial": PUBLIC_KEY},),
     # security groups
     "DescribeSecurityGroups": ({}, {"GroupName.1": "default"}),
     # zones and regions

@@ -24,7 +24,12 @@ from nova_tx.errors import (
     SignatureMismatch,
 )
 
-NOW = datetime.now(UTC).replace(microsecond=0)
+
+def now() -> datetime:
+    """The time that the clients, who have no other, sign with."""
+    return datetime.now(UTC).replace(microsecond=0)
+
+
 SECRET = "a secret"
 
 # Signing and verifying requests.
@@ -62,7 +67,7 @@ def _v4() -> S3SigV4Auth:
 def test_botocore(auth: object, path: str, method: str) -> None:
     """A request that botocore signed is its signer's, and nobody else's."""
     request = _signed(auth(), method, path, **{"x-amz-acl": "aws-exec-read"})  # type: ignore[operator]
-    found = claim(request, NOW)
+    found = claim(request, now())
     assert (found.access_key, found.project_id) == ("key", "project")
     found.verify(SECRET).finish()
     with pytest.raises(SignatureMismatch):
@@ -80,7 +85,7 @@ def test_altered(auth: object) -> None:
         replace(request, headers={**request.headers, "x-amz-acl": "public"}),
     ):
         with pytest.raises(SignatureMismatch):
-            claim(other, NOW).verify(SECRET)
+            claim(other, now()).verify(SECRET)
 
 
 def test_unsigned_header() -> None:
@@ -88,7 +93,7 @@ def test_unsigned_header() -> None:
     request = _signed(_v4(), "PUT", "/bucket/key")
     request = replace(request, headers={**request.headers, "x-amz-acl": "public"})
     with pytest.raises(AuthFailure, match="x-amz-acl is not signed"):
-        claim(request, NOW)
+        claim(request, now())
 
 
 @pytest.mark.parametrize("auth", [_v2, _v4])
@@ -96,9 +101,9 @@ def test_unsigned_header() -> None:
 def test_expired(auth: object, minutes: int) -> None:
     """A request of more than fifteen minutes ago, or ahead, is refused."""
     request = _signed(auth(), "GET", "/bucket")  # type: ignore[operator]
-    claim(request, NOW + timedelta(minutes=minutes * 14 / 16))
+    claim(request, now() + timedelta(minutes=minutes * 14 / 16))
     with pytest.raises(RequestExpired):
-        claim(request, NOW + timedelta(minutes=minutes))
+        claim(request, now() + timedelta(minutes=minutes))
 
 
 @pytest.mark.parametrize(
@@ -118,33 +123,33 @@ def test_expired(auth: object, minutes: int) -> None:
 def test_unsigned(headers: dict[str, str]) -> None:
     """A request without a whole signature and a time is refused."""
     with pytest.raises(AuthFailure):
-        claim(S3Request("GET", "/bucket", (), headers), NOW)
+        claim(S3Request("GET", "/bucket", (), headers), now())
 
 
 def test_last_colon() -> None:
     """The signature is what follows the last colon; the project may be left out."""
-    fields = {"date": "x", "x-amz-date": f"{NOW:%Y%m%dT%H%M%SZ}"}
+    fields = {"date": "x", "x-amz-date": f"{now():%Y%m%dT%H%M%SZ}"}
     for access, expected in (("key:project", ("key", "project")), ("key", ("key", None))):
         fields["authorization"] = f"AWS {access}:c2ln"
-        found = claim(S3Request("GET", "/", (), fields), NOW)
+        found = claim(S3Request("GET", "/", (), fields), now())
         assert (found.access_key, found.project_id) == expected
 
 
 def test_own() -> None:
     """What we sign ourselves holds, and the query is part of it."""
     query = (("image_id", "ami-1"), ("image_location", "b/a b"))
-    headers = sign("PUT", "h:1", "/_images", query, "key:project", SECRET, NOW)
+    headers = sign("PUT", "h:1", "/_images", query, "key:project", SECRET, now())
     request = S3Request("PUT", "/_images", query, headers)
-    claim(request, NOW).verify(SECRET).finish()
+    claim(request, now()).verify(SECRET).finish()
     with pytest.raises(SignatureMismatch):
-        claim(replace(request, query=query[:1]), NOW).verify(SECRET)
+        claim(replace(request, query=query[:1]), now()).verify(SECRET)
 
 
 def test_port_not_signed() -> None:
     """A client that leaves the port out of the Host header it signs is understood."""
-    headers = sign("GET", "h", "/", (), "key:project", SECRET, NOW)
+    headers = sign("GET", "h", "/", (), "key:project", SECRET, now())
     request = S3Request("GET", "/", (), {**headers, "host": "h:3333"})
-    claim(request, NOW).verify(SECRET)
+    claim(request, now()).verify(SECRET)
 
 
 # Bodies.
@@ -153,7 +158,7 @@ def test_port_not_signed() -> None:
 def test_signed_body() -> None:
     """Version 4: a body that is not the signed one is refused at its end."""
     request = _signed(_v4(), "PUT", "/bucket/key", b"the body")
-    good, bad = claim(request, NOW).verify(SECRET), claim(request, NOW).verify(SECRET)
+    good, bad = claim(request, now()).verify(SECRET), claim(request, now()).verify(SECRET)
     assert good.feed(b"the ") + good.feed(b"body") == b"the body"
     good.finish()
     bad.feed(b"another body")
@@ -275,7 +280,7 @@ def test_decoded_length() -> None:
     content = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
     request = _signed(_v2(), "PUT", "/b/k", **{"x-amz-content-sha256": content})
     with pytest.raises(MalformedPayload):
-        claim(request, NOW).verify(SECRET)
+        claim(request, now()).verify(SECRET)
 
 
 def test_v2_vector() -> None:
