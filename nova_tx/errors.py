@@ -220,6 +220,12 @@ class DuplicateSecurityGroup(Duplicate):
     code = "InvalidGroup.Duplicate"
 
 
+class DuplicateImageName(Duplicate):
+    """The project has an image of that name already."""
+
+    code = "InvalidAMIName.Duplicate"
+
+
 # Who asks.
 
 

@@ -374,11 +374,14 @@ class Image:
     """
     An image in the registry.
 
-    @ivar location: C{bucket/manifest} it was registered from.
+    @ivar location: C{bucket/manifest} it was registered from, C{owner/name} if from none.
     @ivar type: machine, kernel or ramdisk.
     @ivar state: pending, decrypting, untarring, available or failed.
     @ivar state_reason: why it failed, for its owner to read.
     @ivar size: bytes of the image file, None until available.
+    @ivar instance_id: the instance whose disk it is, None if it was registered.
+    @ivar launch_projects: projects that may launch it beside its owner: all of them as its
+        owner sees it, oneself at most as others do.
     """
 
     id: str
@@ -394,3 +397,39 @@ class Image:
     display_name: str
     description: str | None
     size: int | None
+    instance_id: int | None = None
+    created_at: datetime | None = None
+    launch_projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """
+    An instance whose disk becomes an image, and what the image has of it.
+
+    @ivar reboot: its guest is switched off while its disk is read.
+    """
+
+    instance_id: int
+    kernel_id: str | None
+    ramdisk_id: str | None
+    architecture: str
+    reboot: bool = True
+
+
+@dataclass(frozen=True)
+class AwaitedImage:
+    """
+    An image whose file a compute host is to bring.
+
+    @ivar host: where the instance is, None if it is nowhere.
+    @ivar user_id: who asked for it, in project C{project_id}.
+    @ivar reboot: as L{ImageSource}'s.
+    """
+
+    image_id: str
+    instance_id: int
+    host: str | None
+    user_id: str
+    project_id: str
+    reboot: bool

@@ -49,7 +49,7 @@ _SUBRESOURCES = frozenset(
 # fmt: on
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
 _BASIC = "%Y%m%dT%H%M%SZ"
-_UNSIGNED = "UNSIGNED-PAYLOAD"
+UNSIGNED = "UNSIGNED-PAYLOAD"
 _CHUNKED = re.compile(r"STREAMING-(AWS4-HMAC-SHA256|UNSIGNED)-PAYLOAD(-TRAILER)?\Z")
 
 
@@ -134,7 +134,7 @@ class Claim:
             for name in dict.fromkeys((host, without_port(host)))
         ):
             raise SignatureMismatch("the signature does not match")
-        if content == _UNSIGNED:
+        if content == UNSIGNED:
             return PlainPayload(None)
         chunked = _CHUNKED.match(content)
         if chunked is None:
@@ -186,7 +186,7 @@ def claim(request: S3Request, now: datetime) -> Claim:
 
 def _check_v4(request: S3Request, authorization: V4Authorization, timestamp: datetime) -> None:
     content = request.headers.get("x-amz-content-sha256", "")
-    if content != _UNSIGNED and not _SHA256.match(content) and not _CHUNKED.match(content):
+    if content != UNSIGNED and not _SHA256.match(content) and not _CHUNKED.match(content):
         raise AuthFailure("x-amz-content-sha256 is missing or of an unknown kind")
     if not authorization.scope.startswith(timestamp.strftime("%Y%m%d/")):
         raise AuthFailure("the signature's scope is of another day than the request")
@@ -239,21 +239,21 @@ def sign(
     access_key: str,
     secret: str,
     now: datetime,
+    content: str = EMPTY_SHA256,
 ) -> dict[str, str]:
     """
-    The headers that sign a request without a body, version 4.
+    The headers that sign a request, version 4.
 
     @param host: as the Host header will be.
     @param path: percent-encoded.
     @param query: its decoded pairs.
     @param access_key: C{access:project}.
+    @param content: the SHA-256 of its body in hex, or L{UNSIGNED}.
     """
     stamp = now.astimezone(UTC).strftime(_BASIC)
     scope = f"{stamp[:8]}/nova/s3/aws4_request"
-    headers = {"host": host, "x-amz-content-sha256": EMPTY_SHA256, "x-amz-date": stamp}
-    signature = v4_signature(
-        secret, scope, stamp, method, path, query, headers, headers, EMPTY_SHA256
-    )
+    headers = {"host": host, "x-amz-content-sha256": content, "x-amz-date": stamp}
+    signature = v4_signature(secret, scope, stamp, method, path, query, headers, headers, content)
     names = ";".join(sorted(headers))
     headers["authorization"] = (
         f"{V4_ALGORITHM} Credential={access_key}/{scope}, "

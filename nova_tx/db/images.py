@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Collection
 from typing import Any
 
@@ -10,6 +11,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db.engine import now
+from nova_tx.db.schema import image_permissions as permissions
 from nova_tx.db.schema import images
 from nova_tx.errors import Duplicate, ImageNotFound, Unauthorized, WrongState
 from nova_tx.model import Image
@@ -22,12 +24,28 @@ AVAILABLE = "available"
 FAILED = "failed"
 
 _ON_THE_WAY = (PENDING, DECRYPTING, UNTARRING)
-_FIELDS = tuple(Image.__dataclass_fields__)
+_FIELDS = tuple(name for name in Image.__dataclass_fields__ if name in images.c)
 _COLUMNS = tuple(images.c[name] for name in _FIELDS)
+#: An announced image: a compute host brings its file.
+ANNOUNCED = images.c.instance_id.is_not(None)
 
 
-def _image(row: Row[Any]) -> Image:
-    return Image(**row._mapping)
+def _image(row: Row[Any], projects: tuple[str, ...] = ()) -> Image:
+    return Image(**row._mapping, launch_projects=projects)
+
+
+def add(txn: Connection, /, image_id: str, **columns: object) -> None:
+    """
+    Write the row of a new, private image in state C{pending}.
+
+    @raise Duplicate: the id is taken.
+    """
+    values = {"id": image_id, "is_public": False, "state": PENDING, "deleted": False, **columns}
+    try:
+        with txn.begin_nested():
+            txn.execute(insert(images).values(created_at=now(), **values))
+    except IntegrityError:
+        raise Duplicate(f"there is an image {image_id} already") from None
 
 
 def register(
@@ -47,40 +65,59 @@ def register(
     @param type_: machine, kernel or ramdisk.
     @raise Duplicate: the id is taken.
     """
-    try:
-        with txn.begin_nested():
-            txn.execute(
-                insert(images).values(
-                    id=image_id,
-                    location=location,
-                    owner=owner,
-                    user_id=user_id,
-                    is_public=False,
-                    architecture=architecture,
-                    type=type_,
-                    state=PENDING,
-                    kernel_id=kernel_id,
-                    ramdisk_id=ramdisk_id,
-                    display_name="",
-                    created_at=now(),
-                    deleted=False,
-                )
-            )
-    except IntegrityError:
-        raise Duplicate(f"there is an image {image_id} already") from None
+    add(
+        txn,
+        image_id,
+        location=location,
+        owner=owner,
+        user_id=user_id,
+        architecture=architecture,
+        type=type_,
+        kernel_id=kernel_id,
+        ramdisk_id=ramdisk_id,
+        display_name="",
+    )
     return _get(txn, image_id)
 
 
 def listed(
     txn: Connection, project: str | None, is_admin: bool, ids: Collection[str] = ()
 ) -> tuple[Image, ...]:
-    """The images that a project may see, by id; of these ids only, if any are given."""
+    """
+    The images that a project may see, by id; of these ids only, if any are given.
+
+    In two queries, however many: those it may see are public, its own, or open to it.
+    """
     query = select(*_COLUMNS).where(images.c.deleted.is_(False)).order_by(images.c.id)
     if not is_admin:
-        query = query.where(or_(images.c.is_public.is_(True), images.c.owner == project))
+        open_to_it = select(permissions.c.image_id).where(permissions.c.project_id == project)
+        query = query.where(
+            or_(
+                images.c.is_public.is_(True), images.c.owner == project, images.c.id.in_(open_to_it)
+            )
+        )
     if ids:
         query = query.where(images.c.id.in_(list(ids)))
-    return tuple(_image(row) for row in txn.execute(query))
+    rows = txn.execute(query).all()
+    launchers = _launchers(txn, project, is_admin, ids)
+    return tuple(_image(row, tuple(launchers[row.id])) for row in rows)
+
+
+def _launchers(
+    txn: Connection, project: str | None, is_admin: bool, ids: Collection[str]
+) -> dict[str, list[str]]:
+    """Who may launch images: of one's own, everybody; of others', oneself."""
+    query = select(permissions.c.image_id, permissions.c.project_id)
+    if not is_admin:
+        query = query.join(images).where(
+            or_(images.c.owner == project, permissions.c.project_id == project)
+        )
+    if ids:
+        query = query.where(permissions.c.image_id.in_(list(ids)))
+    found: dict[str, list[str]] = defaultdict(list)
+    for row in txn.execute(query.order_by(permissions.c.project_id)):
+        found[row.image_id].append(row.project_id)
+    return found
 
 
 def get(txn: Connection, project: str | None, is_admin: bool, image_id: str) -> Image:
@@ -189,14 +226,20 @@ def deleted(txn: Connection) -> tuple[str, ...]:
 
 def forget(txn: Connection, image_id: str) -> None:
     """Remove the row of an image that is hidden: for real, since the id is its primary key."""
+    hidden = select(images.c.id).where(images.c.id == image_id, images.c.deleted.is_(True))
+    txn.execute(delete_from(permissions).where(permissions.c.image_id.in_(hidden)))
     txn.execute(delete_from(images).where(images.c.id == image_id, images.c.deleted.is_(True)))
 
 
 def unfinished(txn: Connection) -> tuple[tuple[Image, str], ...]:
-    """The images that were on their way when a daemon ended, each with who registered it."""
+    """
+    The registered images that were on their way when a daemon ended, each with who did it.
+
+    Those that were announced wait for who brings them, not for us.
+    """
     rows = txn.execute(
         select(*_COLUMNS, images.c.user_id)
-        .where(images.c.state.in_(_ON_THE_WAY), images.c.deleted.is_(False))
+        .where(images.c.state.in_(_ON_THE_WAY), images.c.deleted.is_(False), ~ANNOUNCED)
         .order_by(images.c.created_at, images.c.id)
     ).all()
     return tuple(

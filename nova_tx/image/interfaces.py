@@ -9,11 +9,15 @@ from collections.abc import Awaitable
 from zope.interface import Attribute, Interface
 
 from nova_tx.context import RequestContext
-from nova_tx.model import Image
+from nova_tx.model import Image, ImageSource
 
 
 class IImages(Interface):
-    """The registry of images and their files. A caller sees public images and its project's."""
+    """
+    The registry of images and their files.
+
+    A caller sees public images, its project's, and those that its project may launch.
+    """
 
     names = Attribute("What flag image_service calls it, Bexar's dotted name first.")
 
@@ -47,6 +51,39 @@ class IImages(Interface):
 
         @raise InvalidInput: the location is not of that form.
         @raise ImageNotFound: there is no such manifest that the caller may read.
+        """
+
+    def announce(
+        context: RequestContext, source: ImageSource, name: str, description: str | None
+    ) -> Awaitable[str]:
+        """
+        Make a new, private image without a file, which a compute host is to L{bring}.
+
+        Returns its id; it is C{pending} until then, or until L{abandon}.
+
+        @raise DuplicateImageName: the project has an image of that name.
+        """
+
+    def bring(context: RequestContext, image_id: str, path: str) -> Awaitable[None]:
+        """
+        Upload the raw disk at C{path} as the file of an announced image, which is available then.
+
+        Nothing if it is available already, so it may be repeated whatever became of it before.
+
+        @raise ImageNotFound: there is none (any more) that the caller may see.
+        @raise Unauthorized: it is another project's.
+        @raise ImageUnavailable: it was abandoned, or is none that was announced.
+        @raise ImageError: the file can't be an image; it will be of no use to repeat this.
+        @raise Unavailable: the image service does not answer.
+        """
+
+    def abandon(context: RequestContext, image_id: str, reason: str) -> Awaitable[None]:
+        """
+        Say that an announced image will not come, and why, for its owner to read: it is C{failed}.
+
+        Nothing if it is available or failed already.
+
+        @raise ImageNotFound, Unauthorized: as L{bring}.
         """
 
     def deregister(context: RequestContext, image_id: str) -> Awaitable[None]:

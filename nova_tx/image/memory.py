@@ -7,10 +7,17 @@ from dataclasses import replace
 from zope.interface import implementer
 
 from nova_tx.context import RequestContext
-from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, Unauthorized
+from nova_tx.errors import (
+    DuplicateImageName,
+    ImageError,
+    ImageNotFound,
+    ImageUnavailable,
+    InvalidInput,
+    Unauthorized,
+)
 from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import Image
+from nova_tx.model import Image, ImageSource
 
 
 def machine_image(image_id: str, owner: str, *, is_public: bool = False, state: str) -> Image:
@@ -80,11 +87,45 @@ class MemoryImages:
         self.add(replace(image, location=location), content)
         return image.id
 
+    async def announce(
+        self, context: RequestContext, source: ImageSource, name: str, description: str | None
+    ) -> str:
+        owner = str(context.project)
+        for image, _ in self._images.values():
+            if (image.owner, image.display_name) == (owner, name) and image.state != "failed":
+                raise DuplicateImageName(f"AMI name {name} is already in use by AMI {image.id}")
+        image = replace(
+            machine_image(new_image_id(), owner, state="pending"),
+            location=f"{owner}/{name}",
+            architecture=source.architecture,
+            kernel_id=source.kernel_id,
+            ramdisk_id=source.ramdisk_id,
+            instance_id=source.instance_id,
+            display_name=name,
+            description=description,
+        )
+        self._images[image.id] = (image, b"")
+        return image.id
+
+    async def bring(self, context: RequestContext, image_id: str, path: str) -> None:
+        image = self._owned(context, image_id)
+        if image.instance_id is None or image.state not in ("pending", "available"):
+            raise ImageUnavailable(f"image {image_id} is {image.state}")
+        if image.state == "pending":
+            with open(path, "rb") as file:
+                content = file.read()
+            if not content or content.startswith(b"QFI\xfb"):
+                raise ImageError("the file is no raw disk")
+            self.add(replace(image, state="available"), content)
+
+    async def abandon(self, context: RequestContext, image_id: str, reason: str) -> None:
+        image = self._owned(context, image_id)
+        if image.instance_id is not None and image.state == "pending":
+            failed = replace(image, state="failed", state_reason=reason)
+            self._images[image_id] = (failed, b"")
+
     async def deregister(self, context: RequestContext, image_id: str) -> None:
-        image, _ = self._find(context, image_id)
-        if not context.is_admin and image.owner != context.project:
-            raise Unauthorized(f"image {image_id} belongs to another project")
-        del self._images[image_id]
+        del self._images[self._owned(context, image_id).id]
 
     async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
         image, content = self._find(context, image_id)
@@ -92,6 +133,12 @@ class MemoryImages:
             raise ImageUnavailable(f"image {image_id} is {image.state}")
         with open(path, "wb") as file:
             return file.write(content)
+
+    def _owned(self, context: RequestContext, image_id: str) -> Image:
+        image, _ = self._find(context, image_id)
+        if not context.is_admin and image.owner != context.project:
+            raise Unauthorized(f"image {image_id} belongs to another project")
+        return image
 
     def _find(self, context: RequestContext, image_id: str) -> tuple[Image, bytes]:
         found = self._images.get(image_id)
@@ -101,4 +148,5 @@ class MemoryImages:
 
 
 def _may_see(context: RequestContext, image: Image) -> bool:
-    return context.is_admin or image.is_public or image.owner == context.project
+    launchers = (image.owner, *image.launch_projects)
+    return context.is_admin or image.is_public or context.project in launchers

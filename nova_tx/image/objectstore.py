@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from collections.abc import Sequence
 from datetime import UTC, datetime
@@ -11,7 +12,7 @@ from urllib.parse import quote
 from xml.sax.saxutils import unescape
 
 from treq.client import HTTPClient
-from twisted.internet.defer import TimeoutError
+from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web.client import (
@@ -24,10 +25,12 @@ from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from nova_tx.auth.interfaces import IUsers
-from nova_tx.auth.s3_signatures import sign
+from nova_tx.auth.s3_signatures import UNSIGNED, sign
+from nova_tx.auth.signatures import EMPTY_SHA256
 from nova_tx.context import RequestContext
 from nova_tx.errors import (
     Duplicate,
+    DuplicateImageName,
     ImageError,
     ImageNotFound,
     ImageUnavailable,
@@ -40,20 +43,26 @@ from nova_tx.flags import S3Flags
 from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
 from nova_tx.image.receiver import receive
+from nova_tx.image.sender import FileSender, within
 from nova_tx.image.wire import from_wire
-from nova_tx.model import Image
+from nova_tx.model import Image, ImageSource
 
 #: Seconds until an answer begins, and until the next piece of it.
 PATIENCE = 60.0
 #: Bytes of the longest answer that is read into memory.
 _LONGEST = 2**26
 _TRIES = 3
+#: Characters of a reason that are kept.
+_REASON = 1000
 
 #: The objectstore's words for what can go wrong.
 _WORDS: dict[str, type[NovaError]] = {
     ImageNotFound.code: ImageNotFound,
     ImageUnavailable.code: ImageUnavailable,
     "ImageAlreadyExists": Duplicate,
+    DuplicateImageName.code: DuplicateImageName,
+    # trying again would bring nothing but the same
+    "InsufficientStorage": ImageError,
     "AccessDenied": Unauthorized,
     "NoSuchBucket": ImageNotFound,
     "InvalidArgument": InvalidInput,
@@ -109,18 +118,56 @@ class ObjectstoreImages:
         return found[0]
 
     async def register(self, context: RequestContext, location: str) -> str:
+        try:
+            return await self._create(context, [("image_location", location)])
+        except Unauthorized:
+            # whose the bucket is, is nobody else's business
+            raise ImageNotFound(f"there is no manifest {location}") from None
+
+    async def announce(
+        self, context: RequestContext, source: ImageSource, name: str, description: str | None
+    ) -> str:
+        said = {
+            "instance_id": str(source.instance_id),
+            "kernel_id": source.kernel_id,
+            "ramdisk_id": source.ramdisk_id,
+            "architecture": source.architecture,
+            "reboot": "true" if source.reboot else None,
+            "display_name": name,
+            "description": description,
+        }
+        return await self._create(
+            context, [(word, value) for word, value in said.items() if value is not None]
+        )
+
+    async def _create(self, context: RequestContext, said: Sequence[tuple[str, str]]) -> str:
         for _ in range(_TRIES):
             image_id = new_image_id()
-            query = [("image_id", image_id), ("image_location", location)]
             try:
-                await self._read(context, "PUT", query)
+                await self._read(context, "PUT", [("image_id", image_id), *said])
                 return image_id
+            except DuplicateImageName:
+                raise
             except Duplicate:
                 continue
-            except Unauthorized:
-                # whose the bucket is, is nobody else's business
-                raise ImageNotFound(f"there is no manifest {location}") from None
         raise Unavailable("no free image id was found")
+
+    async def bring(self, context: RequestContext, image_id: str, path: str) -> None:
+        image = await self.show(context, image_id)
+        if image.state == "available" and image.instance_id is not None:
+            return
+        below = f"/{quote(image_id, safe='')}/image"
+        with open(path, "rb", buffering=0) as file:
+            sender = FileSender(file, os.fstat(file.fileno()).st_size, self._reactor)
+            try:
+                response = await self._request(context, "PUT", below, (), sender)
+                await self._collect(response)
+            finally:
+                await sender.ended()
+
+    async def abandon(self, context: RequestContext, image_id: str, reason: str) -> None:
+        query = [("image_id", image_id), ("operation", "abandon"), ("reason", reason[:_REASON])]
+        await self._read(context, "POST", query)
 
     async def deregister(self, context: RequestContext, image_id: str) -> None:
         await self._read(context, "DELETE", [("image_id", image_id)])
@@ -157,7 +204,12 @@ class ObjectstoreImages:
         return b"".join(pieces)
 
     async def _request(
-        self, context: RequestContext, method: str, below: str, query: Sequence[tuple[str, str]]
+        self,
+        context: RequestContext,
+        method: str,
+        below: str,
+        query: Sequence[tuple[str, str]],
+        body: FileSender | None = None,
     ) -> Any:
         """
         The response, whose body is still to be read.
@@ -176,14 +228,16 @@ class ObjectstoreImages:
             f"{membership.user.access_key}:{membership.project.id}",
             membership.user.secret_key,
             datetime.fromtimestamp(self._reactor.seconds(), UTC),
+            EMPTY_SHA256 if body is None else UNSIGNED,
         )
         sent = Headers({name: [value] for name, value in headers.items()})
         words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
         url = f"http://{self._host}{path}" + (f"?{words}" if words else "")
         try:
-            response = await self._client.request(
-                method, url, headers=sent, unbuffered=True, allow_redirects=False
-            ).addTimeout(PATIENCE, self._reactor)
+            asked: Deferred[Any] = self._client.request(
+                method, url, headers=sent, data=body, unbuffered=True, allow_redirects=False
+            )
+            response = await within(asked, PATIENCE, body, self._reactor)
         except _NO_ANSWER as error:
             raise Unavailable("the image service does not answer") from error
         if response.code >= 400:

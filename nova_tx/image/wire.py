@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from datetime import datetime
 
 from nova_tx.model import Image
 
@@ -20,8 +21,22 @@ _WORDS = {
     "display_name": "displayName",
     "description": "description",
     "size": "size",
+    "instance_id": "instanceId",
+    "created_at": "createdAt",
+    "launch_projects": "launchProjects",
 }
-_OPTIONAL = frozenset(("state_reason", "kernel_id", "ramdisk_id", "description", "size"))
+_OPTIONAL = frozenset(
+    (
+        *("state_reason", "kernel_id", "ramdisk_id", "description", "size"),
+        *("instance_id", "created_at", "launch_projects"),
+    )
+)
+_KINDS: dict[str, type] = {
+    "is_public": bool,
+    "size": int,
+    "instance_id": int,
+    "launch_projects": list,
+}
 
 
 def to_wire(image: Image) -> dict[str, object]:
@@ -29,9 +44,11 @@ def to_wire(image: Image) -> dict[str, object]:
     found: dict[str, object] = {
         word: getattr(image, name)
         for name, word in _WORDS.items()
-        if getattr(image, name) is not None
+        if getattr(image, name) not in (None, ())
     }
     found["type"] = image.type
+    if image.created_at is not None:
+        found["createdAt"] = image.created_at.isoformat()
     return found
 
 
@@ -44,8 +61,12 @@ def from_wire(said: Mapping[str, object]) -> Image:
     values: dict[str, object] = {}
     for name, word in _WORDS.items():
         value = said.get(word)
-        wanted = bool if name == "is_public" else int if name == "size" else str
-        if not isinstance(value, wanted) and not (value is None and name in _OPTIONAL):
+        if not isinstance(value, _KINDS.get(name, str)) and not (
+            value is None and name in _OPTIONAL
+        ):
             raise ValueError(f"the image's {word} is {value!r}")
         values[name] = value
+    created, projects = said.get("createdAt"), said.get("launchProjects") or ()
+    values["created_at"] = datetime.fromisoformat(str(created)) if created else None
+    values["launch_projects"] = tuple(str(each) for each in projects)  # type: ignore[attr-defined]
     return Image(**values)  # type: ignore[arg-type]

@@ -18,6 +18,8 @@ from nova_tx.context import RequestContext
 from nova_tx.errors import (
     AuthFailure,
     Duplicate,
+    DuplicateImageName,
+    ImageError,
     ImageNotFound,
     ImageUnavailable,
     InvalidInput,
@@ -50,6 +52,8 @@ _S3_WORDS: tuple[tuple[type[NovaError], str, int], ...] = (
     (RequestExpired, "RequestTimeTooSkewed", 403),
     (ImageNotFound, ImageNotFound.code, 404),
     (ImageUnavailable, ImageUnavailable.code, 409),
+    (ImageError, "InvalidImage", 400),
+    (DuplicateImageName, DuplicateImageName.code, 409),
     (Duplicate, "ImageAlreadyExists", 409),
     (PayloadMismatch, PayloadMismatch.code, 400),
     (MalformedPayload, MalformedPayload.code, 400),

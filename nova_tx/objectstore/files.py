@@ -78,7 +78,15 @@ class Writer:
     def write(self, data: bytes | memoryview) -> None:
         """Write some more."""
         self._file.write(data)
-        self._written += len(data)
+        self._count(len(data))
+
+    def skip(self, count: int) -> None:
+        """Leave a hole: bytes that are zero and take no room."""
+        self._file.seek(count, os.SEEK_CUR)
+        self._count(count)
+
+    def _count(self, count: int) -> None:
+        self._written += count
         if self._written - self._begun >= _STRETCH:
             self._file.flush()
             # what is quite new the kernel has in lists of each core, and would wait for them

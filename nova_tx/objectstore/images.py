@@ -5,16 +5,19 @@ from __future__ import annotations
 import json
 
 from nova_tx.auth.s3_payload import Payload
-from nova_tx.db import images
+from nova_tx.db import announced_images, images
 from nova_tx.db.engine import Database
 from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, MissingParameter
+from nova_tx.ids import check_image_id
 from nova_tx.image.wire import to_wire
-from nova_tx.model import Image
+from nova_tx.model import Image, ImageSource
+from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed
 from nova_tx.objectstore.objects import Answer, Objects, swallow
 from nova_tx.objectstore.registrations import Registrations, parse_location
 from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
 
 #: Where a bucket's name is in other paths; no bucket can be called so.
@@ -27,12 +30,16 @@ class Images:
     def __init__(
         self,
         registrations: Registrations,
+        arrivals: Arrivals,
+        shelf: Shelf,
         objects: Objects,
         database: Database,
         files: IPool,
         bodies: IPool,
     ) -> None:
         self._registrations = registrations
+        self._arrivals = arrivals
+        self._shelf = shelf
         self._objects = objects
         self._database = database
         self._files = files
@@ -46,8 +53,11 @@ class Images:
 
         @raise NovaError: it can't be done.
         """
+        image_id, _, below = call.key.partition("/")
+        if image_id and below == "image" and call.method == "PUT":
+            await self._arrivals.receive(caller.context, image_id, request.body, payload)
+            return Answer(200)
         await swallow(request, payload)
-        image_id, _, _ = call.key.partition("/")
         if call.method in ("GET", "HEAD"):
             if image_id:
                 await self._send(caller, image_id, request)
@@ -56,8 +66,15 @@ class Images:
         if image_id:
             raise MethodNotAllowed("name the image by ?image_id=")
         if call.method == "PUT":
+            if "instance_id" in call.query:
+                return await self._announce(call, caller)
             return await self._register(call, caller)
         if call.method == "POST":
+            if call.query.get("operation") == "abandon":
+                await self._arrivals.abandon(
+                    caller.context, _needed(call, "image_id"), _needed(call, "reason")
+                )
+                return Answer(200)
             return await self._change(call, caller)
         if call.method == "DELETE":
             await self._registrations.remove(caller.context, _needed(call, "image_id"))
@@ -76,9 +93,7 @@ class Images:
         if image.state != images.AVAILABLE:
             raise ImageUnavailable(f"image {image_id} is {image.state}")
         try:
-            file = await self._files.run(
-                open, self._registrations.file(image_id), "rb", buffering=0
-            )
+            file = await self._files.run(open, self._shelf.file(image_id), "rb", buffering=0)
         except FileNotFoundError:
             raise ImageNotFound(f"image {image_id} has lost its file") from None
         with file:
@@ -92,6 +107,24 @@ class Images:
             caller.context, _needed(call, "image_id"), location
         )
         return _json(to_wire(image))
+
+    async def _announce(self, call: Call, caller: Caller) -> Answer:
+        source = ImageSource(
+            instance_id=call.number("instance_id", 0),
+            kernel_id=call.query.get("kernel_id"),
+            ramdisk_id=call.query.get("ramdisk_id"),
+            architecture=_needed(call, "architecture"),
+            reboot=call.query.get("reboot") == "true",
+        )
+        await self._database.run(
+            announced_images.announce,
+            caller.context,
+            check_image_id(_needed(call, "image_id")),
+            source,
+            _needed(call, "display_name"),
+            call.query.get("description"),
+        )
+        return Answer(200)
 
     async def _change(self, call: Call, caller: Caller) -> Answer:
         columns: dict[str, object] = {}

@@ -37,7 +37,8 @@ from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import Manifest
 from nova_tx.model import Image
 from nova_tx.objectstore import unbundle
-from nova_tx.objectstore.files import pieces, sync_directory
+from nova_tx.objectstore.files import pieces
+from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.store import Store
 from nova_tx.objectstore.threads import IPool
 
@@ -45,7 +46,6 @@ _log = Logger()
 
 #: Seconds until what the database was away for is tried again.
 _PAUSE = 5.0
-_WORK = ".new"
 _NOT_STORED = "the image service could not store the image; its log says why"
 
 
@@ -66,11 +66,11 @@ def parse_location(location: str) -> tuple[str, str]:
 
 
 class Registrations:
-    """The images' files, and the work that makes them."""
+    """The work that makes images' files of bundles, and takes them away."""
 
     def __init__(
         self,
-        path: str,
+        shelf: Shelf,
         max_bytes: int,
         store: Store,
         authority: Authority,
@@ -78,12 +78,10 @@ class Registrations:
         pool: IPool,
     ) -> None:
         """
-        @param path: directory of image files; others may read it.
         @param max_bytes: size of the largest image.
         @param pool: as many images are unbundled at once as it has threads.
         """
-        self._path = path
-        self._work = os.path.join(path, _WORK)
+        self._shelf = shelf
         self._max_bytes = max_bytes
         self._store = store
         self._authority = authority
@@ -94,27 +92,17 @@ class Registrations:
         self._removed: set[str] = set()
 
     async def start(self) -> None:
-        """Remove what was left unfinished, begin unfinished registrations again."""
+        """Remove what was left, begin unfinished registrations again."""
         self._stopping.clear()
-        await self._pool.run(self._prepare)
         for image_id in await self._database.read(images.deleted):
             await self._forget(image_id)
         for image, user_id in await self._database.read(images.unfinished):
             self._begin(image, user_id)
 
-    def _prepare(self) -> None:
-        os.makedirs(self._path, mode=0o700, exist_ok=True)
-        shutil.rmtree(self._work, ignore_errors=True)
-        os.makedirs(self._work, mode=0o700, exist_ok=True)
-
     async def stop(self) -> None:
         """End the work that is under way; it will begin again at the next start."""
         self._stopping.set()
         await DeferredList(list(self._running.values()))
-
-    def file(self, image_id: str) -> str:
-        """Where an image's file is."""
-        return os.path.join(self._path, check_image_id(image_id), "image")
 
     async def register(self, context: RequestContext, image_id: str, location: str) -> Image:
         """
@@ -161,8 +149,9 @@ class Registrations:
 
     async def _forget(self, image_id: str) -> None:
         """Remove the files of an image that is hidden, then its row."""
-        await self._pool.run(self._discard, image_id)
-        await self._database.run(images.forget, image_id)
+        async with self._shelf.changing:
+            await self._pool.run(self._shelf.discard, image_id)
+            await self._database.run(images.forget, image_id)
 
     def _read_manifest(self, bucket: str, key: str) -> bytes:
         try:
@@ -191,7 +180,7 @@ class Registrations:
         """Make an image, from the beginning; returns whether that was the end of it."""
         try:
             if await self._database.run(images.again, image.id):
-                await self._pool.run(self._discard, image.id)
+                await self._pool.run(self._shelf.discard, image.id)
                 await self._make(image, user_id)
         except CancelledError:
             raise
@@ -213,7 +202,7 @@ class Registrations:
     async def _fail(self, image: Image, reason: str) -> bool:
         """Say that there will be no image; returns whether that could be said."""
         try:
-            await self._pool.run(self._discard, image.id)
+            await self._pool.run(self._shelf.discard, image.id)
         except OSError as error:
             _log.warn("files of image {image} are left over: {why}", image=image.id, why=error)
         try:
@@ -224,7 +213,7 @@ class Registrations:
         return True
 
     async def _clean(self, image_id: str) -> None:
-        await self._pool.run(shutil.rmtree, self._scratch(image_id), True)
+        await self._pool.run(shutil.rmtree, self._shelf.scratch(image_id), True)
         if image_id in self._removed:
             self._removed.discard(image_id)
             await self._forget(image_id)
@@ -247,7 +236,7 @@ class Registrations:
     ) -> None:
         unbundle.check_sizes(manifest, self._max_bytes)
         unbundle.check_signature(manifest, _contents(files))
-        os.makedirs(self._scratch(image_id), mode=0o700)
+        os.makedirs(self._shelf.scratch(image_id), mode=0o700)
         # parts lie beside their manifest
         above = key.rpartition("/")[0]
 
@@ -263,30 +252,19 @@ class Registrations:
         )
 
     def _untar(self, image_id: str, manifest: Manifest) -> None:
-        done = os.path.join(self._scratch(image_id), "done")
+        done = os.path.join(self._shelf.scratch(image_id), "done")
         os.mkdir(done, 0o700)
         unbundle.untar(
             manifest, self._archive(image_id), os.path.join(done, "image"), self._keep_on
         )
-        os.chmod(os.path.join(done, "image"), 0o600)
-        sync_directory(done)
-        os.rename(done, os.path.dirname(self.file(image_id)))
-        sync_directory(self._path)
+        self._shelf.place(done, image_id)
 
     def _keep_on(self) -> None:
         if self._stopping.is_set():
             raise Stopped
 
-    def _scratch(self, image_id: str) -> str:
-        return os.path.join(self._work, check_image_id(image_id))
-
     def _archive(self, image_id: str) -> str:
-        return os.path.join(self._scratch(image_id), "image.tar.gz")
-
-    def _discard(self, image_id: str) -> None:
-        for directory in (self._scratch(image_id), os.path.dirname(self.file(image_id))):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(directory)
+        return os.path.join(self._shelf.scratch(image_id), "image.tar.gz")
 
 
 def _other(image_id: str | None) -> str | None:

@@ -80,10 +80,11 @@ class StreamingRequest(Request):
         self._received = True
         # what the channel sets again after the answer
         self.channel._savedTimeOut = self.channel.factory.timeOut
+        early = self._answered
         self.body.all_arrived()
         if self.body.length == 0:
             self._begin()
-        elif self._answered:
+        elif early:
             self.finish()
 
     def connectionLost(self, reason: Failure) -> None:

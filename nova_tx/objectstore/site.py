@@ -19,12 +19,14 @@ from nova_tx.errors import StartupError
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
+from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.door import Door
 from nova_tx.objectstore.images import Images
 from nova_tx.objectstore.objects import Objects
 from nova_tx.objectstore.patience import Channel, Watch
 from nova_tx.objectstore.registrations import Registrations
 from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.store import Store
 from nova_tx.objectstore.threads import IPool, Pool
 
@@ -129,8 +131,10 @@ class Objectstore:
         )
         files, bodies, unbundling = self._pools
         self._store = Store(s3.buckets_path)
+        self._shelf = Shelf(images.images_path)
+        self._arrivals = Arrivals(self._shelf, images.image_max_bytes, database, bodies)
         self._registrations = Registrations(
-            images.images_path,
+            self._shelf,
             images.image_max_bytes,
             self._store,
             Authority(crypto),
@@ -143,7 +147,9 @@ class Objectstore:
             Roles(auth),
             reactor,
             objects,
-            Images(self._registrations, objects, database, files, bodies),
+            Images(
+                self._registrations, self._arrivals, self._shelf, objects, database, files, bodies
+            ),
             Gate("requests", s3.s3_max_requests),
         )
         self.site = StreamingSite(door, reactor, s3.s3_client_timeout)
@@ -158,6 +164,8 @@ class Objectstore:
             pool.start()
         try:
             await self._pools[0].run(self._store.prepare)
+            await self._pools[0].run(self._shelf.prepare)
+            await self._arrivals.start()
             await self._registrations.start()
         except OSError as error:
             raise StartupError(f"can't use {error.filename}: {error.strerror}") from None

@@ -11,14 +11,25 @@ import pytest
 from zope.interface.verify import verifyObject
 
 from nova_tx.context import RequestContext
-from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, Unauthorized
+from nova_tx.errors import (
+    DuplicateImageName,
+    ImageError,
+    ImageNotFound,
+    ImageUnavailable,
+    InvalidInput,
+    Unauthorized,
+)
 from nova_tx.image.interfaces import IImages
+from nova_tx.model import ImageSource
 
 JOE = RequestContext("joe", "joe")
 EVE = RequestContext("eve", "eve")
 ADMIN = RequestContext("admin", "admin", is_admin=True)
 CONTENT = b"a small disk" * 1000
 LOCATION = "bucket/disk.manifest.xml"
+SOURCE = ImageSource(10, "aki-1", None, "i386")
+#: A disk of a few pieces, zeros among them.
+DISK = b"a guest wrote this" * 30_000 + bytes(2**20) + b"the end"
 
 
 class ImageWorld(Protocol):
@@ -138,6 +149,103 @@ def make_image_tests(factory: World) -> type:
                     await world.images.fetch(JOE, image_id, str(tmp_path / "image"))
                 with pytest.raises(ImageNotFound):
                     await world.images.deregister(JOE, image_id)
+
+        async def test_announce(self, tmp_path: Path) -> None:
+            """An announced image is the caller's, private and pending, and has no file yet."""
+            async with factory() as world:
+                image_id = await world.images.announce(JOE, SOURCE, "golden", "all is set up")
+                image = await world.images.show(JOE, image_id)
+                assert (image.owner, image.is_public, image.state) == ("joe", False, "pending")
+                assert (image.display_name, image.description) == ("golden", "all is set up")
+                assert (image.type, image.architecture, image.size) == ("machine", "i386", None)
+                assert (image.kernel_id, image.ramdisk_id) == ("aki-1", None)
+                assert (image.instance_id, image.location) == (10, "joe/golden")
+                assert await world.images.list(EVE) == ()
+                with pytest.raises(ImageUnavailable):
+                    await world.images.fetch(JOE, image_id, str(tmp_path / "image"))
+
+        async def test_announce_a_name_twice(self) -> None:
+            """A project has one image of a name; one that failed gives its name free."""
+            async with factory() as world:
+                image_id = await world.images.announce(JOE, SOURCE, "golden", None)
+                with pytest.raises(DuplicateImageName, match=image_id):
+                    await world.images.announce(JOE, SOURCE, "golden", None)
+                await world.images.announce(EVE, SOURCE, "golden", None)
+                await world.images.abandon(JOE, image_id, "a reason")
+                again = await world.images.announce(JOE, SOURCE, "golden", None)
+                await world.images.deregister(JOE, again)
+                await world.images.announce(JOE, SOURCE, "golden", None)
+
+        async def test_bring(self, tmp_path: Path) -> None:
+            """An image is available with the file that is brought, as it is; once."""
+            async with factory() as world:
+                image_id = await world.images.announce(JOE, SOURCE, "golden", None)
+                (tmp_path / "disk").write_bytes(DISK)
+                await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+                image = await world.images.show(JOE, image_id)
+                assert (image.state, image.size) == ("available", len(DISK))
+                (tmp_path / "disk").write_bytes(b"another")
+                await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+                await world.images.abandon(JOE, image_id, "too late")
+                assert await world.images.show(JOE, image_id) == image
+                assert await world.images.fetch(JOE, image_id, str(tmp_path / "image")) == len(DISK)
+                assert (tmp_path / "image").read_bytes() == DISK
+
+        @pytest.mark.parametrize("content", [b"", b"QFI\xfb" + bytes(600)])
+        async def test_bring_no_disk(self, tmp_path: Path, content: bytes) -> None:
+            """A file that is no raw disk is refused; another may be brought instead."""
+            async with factory() as world:
+                image_id = await world.images.announce(JOE, SOURCE, "golden", None)
+                (tmp_path / "disk").write_bytes(content)
+                with pytest.raises(ImageError):
+                    await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+                assert (await world.images.show(JOE, image_id)).state == "pending"
+                (tmp_path / "disk").write_bytes(CONTENT)
+                await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+                assert (await world.images.show(JOE, image_id)).size == len(CONTENT)
+
+        async def test_abandon(self, tmp_path: Path) -> None:
+            """An image that will not come has failed, for a reason, and can't be brought then."""
+            async with factory() as world:
+                image_id = await world.images.announce(JOE, SOURCE, "golden", None)
+                await world.images.abandon(JOE, image_id, "the disk & all <is> lost")
+                await world.images.abandon(JOE, image_id, "another reason")
+                image = await world.images.show(JOE, image_id)
+                assert (image.state, image.state_reason) == ("failed", "the disk & all <is> lost")
+                (tmp_path / "disk").write_bytes(DISK)
+                with pytest.raises(ImageUnavailable):
+                    await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+
+        async def test_bring_what_was_not_announced(self, tmp_path: Path) -> None:
+            """No file is brought for an image that was made of a bundle, or is not there."""
+            async with factory() as world:
+                (tmp_path / "disk").write_bytes(DISK)
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                await world.images.abandon(JOE, image_id, "a reason")
+                assert (await world.images.show(JOE, image_id)).state == "available"
+                with pytest.raises(ImageUnavailable):
+                    await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+                await world.images.deregister(JOE, image_id)
+                with pytest.raises(ImageNotFound):
+                    await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+
+        async def test_bring_for_others(self, tmp_path: Path) -> None:
+            """Nobody brings or abandons an image of another project."""
+            async with factory() as world:
+                (tmp_path / "disk").write_bytes(DISK)
+                image_id = await world.images.announce(JOE, SOURCE, "golden", None)
+                with pytest.raises(ImageNotFound):
+                    await world.images.bring(EVE, image_id, str(tmp_path / "disk"))
+                with pytest.raises(ImageNotFound):
+                    await world.images.abandon(EVE, image_id, "a reason")
+                await world.set_public(image_id)
+                with pytest.raises(Unauthorized):
+                    await world.images.bring(EVE, image_id, str(tmp_path / "disk"))
+                with pytest.raises(Unauthorized):
+                    await world.images.abandon(EVE, image_id, "a reason")
+                await world.images.bring(ADMIN, image_id, str(tmp_path / "disk"))
+                assert (await world.images.show(JOE, image_id)).state == "available"
 
         async def test_unknown(self, tmp_path: Path) -> None:
             """An id that nothing has is not found, even one that looks like a path."""

@@ -1,0 +1,104 @@
+"""Images whose files compute hosts bring: made of the disks of instances."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select, update
+
+from nova_tx.context import RequestContext
+from nova_tx.db.engine import now
+from nova_tx.db.images import ANNOUNCED, FAILED, PENDING, add
+from nova_tx.db.schema import images, instances
+from nova_tx.db.security_groups import hold_default
+from nova_tx.errors import DuplicateImageName
+from nova_tx.model import AwaitedImage, ImageSource
+
+
+def check_name(txn: Connection, context: RequestContext, name: str) -> None:
+    """
+    No other image of the caller's project has a name, until the transaction ends.
+
+    One that failed gives its name free.
+
+    @raise DuplicateImageName: one has it.
+    """
+    hold_default(txn, context, now())
+    taken = txn.scalar(
+        select(images.c.id)
+        .where(
+            images.c.owner == context.project,
+            images.c.display_name == name,
+            images.c.state != FAILED,
+            images.c.deleted.is_(False),
+        )
+        .limit(1)
+    )
+    if taken is not None:
+        raise DuplicateImageName(f"AMI name {name} is already in use by AMI {taken}")
+
+
+def announce(
+    txn: Connection,
+    context: RequestContext,
+    image_id: str,
+    source: ImageSource,
+    name: str,
+    description: str | None,
+) -> None:
+    """
+    Write the row of an image whose file is still to come.
+
+    @raise DuplicateImageName: see L{check_name}.
+    @raise Duplicate: the id is taken.
+    """
+    check_name(txn, context, name)
+    owner = str(context.project)
+    add(
+        txn,
+        image_id,
+        location=f"{owner}/{name}"[:255],
+        owner=owner,
+        user_id=str(context.user),
+        architecture=source.architecture,
+        type="machine",
+        kernel_id=source.kernel_id,
+        ramdisk_id=source.ramdisk_id,
+        display_name=name,
+        description=description,
+        instance_id=source.instance_id,
+        reboot=source.reboot,
+    )
+
+
+def awaited(txn: Connection, host: str | None = None) -> tuple[AwaitedImage, ...]:
+    """The images whose files are still to come, the oldest first; from one host, if it is given."""
+    query = (
+        select(
+            images.c.id,
+            images.c.instance_id,
+            instances.c.host,
+            images.c.user_id,
+            images.c.owner,
+            images.c.reboot,
+        )
+        .outerjoin(instances, instances.c.id == images.c.instance_id)
+        .where(images.c.state == PENDING, images.c.deleted.is_(False), ANNOUNCED)
+        .order_by(images.c.created_at, images.c.id)
+    )
+    if host is not None:
+        query = query.where(instances.c.host == host)
+    return tuple(AwaitedImage(*row) for row in txn.execute(query))
+
+
+def abandon(txn: Connection, image_id: str, reason: str) -> bool:
+    """Say that an image will not come, and why; returns whether it was still to come."""
+    done = txn.execute(
+        update(images)
+        .where(
+            images.c.id == image_id,
+            images.c.state == PENDING,
+            images.c.deleted.is_(False),
+            ANNOUNCED,
+        )
+        .values(state=FAILED, state_reason=reason, updated_at=now())
+    )
+    return done.rowcount == 1
