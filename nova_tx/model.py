@@ -404,17 +404,12 @@ class Image:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """
-    An instance whose disk becomes an image, and what the image has of it.
-
-    @ivar reboot: its guest is switched off while its disk is read.
-    """
+    """An instance whose disk becomes an image, and what the image has of it."""
 
     instance_id: int
     kernel_id: str | None
     ramdisk_id: str | None
     architecture: str
-    reboot: bool = True
 
 
 @dataclass(frozen=True)
@@ -424,7 +419,6 @@ class AwaitedImage:
 
     @ivar host: where the instance is, None if it is nowhere.
     @ivar user_id: who asked for it, in project C{project_id}.
-    @ivar reboot: as L{ImageSource}'s.
     """
 
     image_id: str
@@ -432,4 +426,3 @@ class AwaitedImage:
     host: str | None
     user_id: str
     project_id: str
-    reboot: bool

@@ -65,7 +65,6 @@ def announce(
         display_name=name,
         description=description,
         instance_id=source.instance_id,
-        reboot=source.reboot,
     )
 
 
@@ -78,7 +77,6 @@ def awaited(txn: Connection, host: str | None = None) -> tuple[AwaitedImage, ...
             instances.c.host,
             images.c.user_id,
             images.c.owner,
-            images.c.reboot,
         )
         .outerjoin(instances, instances.c.id == images.c.instance_id)
         .where(images.c.state == PENDING, images.c.deleted.is_(False), ANNOUNCED)

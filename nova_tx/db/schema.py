@@ -354,7 +354,6 @@ images = _table(
     Column("description", Long),
     Column("size", BigInteger),
     Column("instance_id", Integer, index=True),
-    Column("reboot", Boolean, nullable=False, server_default=false()),
 )
 
 image_permissions = _table(

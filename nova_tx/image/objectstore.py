@@ -132,7 +132,6 @@ class ObjectstoreImages:
             "kernel_id": source.kernel_id,
             "ramdisk_id": source.ramdisk_id,
             "architecture": source.architecture,
-            "reboot": "true" if source.reboot else None,
             "display_name": name,
             "description": description,
         }

@@ -114,7 +114,6 @@ class Images:
             kernel_id=call.query.get("kernel_id"),
             ramdisk_id=call.query.get("ramdisk_id"),
             architecture=_needed(call, "architecture"),
-            reboot=call.query.get("reboot") == "true",
         )
         await self._database.run(
             announced_images.announce,

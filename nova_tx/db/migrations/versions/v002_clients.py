@@ -105,10 +105,7 @@ ADDED = {
         Column("block_devices", Long),
     ),
     "key_pairs": (Column("key_type", Name, nullable=False, server_default="rsa"),),
-    "images": (
-        Column("instance_id", Integer),
-        Column("reboot", Boolean, nullable=False, server_default=false()),
-    ),
+    "images": (Column("instance_id", Integer),),
 }
 
 
