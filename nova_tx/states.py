@@ -31,7 +31,13 @@ SCHEDULING = "scheduling"
 NETWORKING = "networking"
 RUNNING = "running"
 REBOOTING = "rebooting"
+STOPPING = "stopping"
 SHUTDOWN = "shutdown"
+STARTING = "starting"
+RESCUING = "rescuing"
+RESCUED = "rescued"
+UNRESCUING = "unrescuing"
+IMAGING = "imaging"
 TERMINATING = "terminating"
 TERMINATED = "terminated"
 ERROR = "error"
@@ -42,14 +48,20 @@ POWER: dict[str, int | None] = {
     NETWORKING: Power.NOSTATE,
     RUNNING: Power.RUNNING,
     REBOOTING: Power.NOSTATE,
+    STOPPING: Power.NOSTATE,
     SHUTDOWN: Power.SHUTOFF,
+    STARTING: Power.NOSTATE,
+    RESCUING: Power.NOSTATE,
+    RESCUED: Power.RUNNING,
+    UNRESCUING: Power.NOSTATE,
+    IMAGING: Power.NOSTATE,
     TERMINATING: Power.NOSTATE,
     TERMINATED: Power.SHUTOFF,
     ERROR: Power.FAILED,
 }
 
 #: States in which an instance takes up vcpus on a host and counts against quotas.
-LIVE = frozenset({SCHEDULING, NETWORKING, RUNNING, REBOOTING, SHUTDOWN, TERMINATING})
+LIVE = frozenset(POWER) - {TERMINATED, ERROR}
 
 
 @dataclass(frozen=True)
@@ -68,14 +80,32 @@ def _move(target: str, *sources: str) -> Move:
 PLACE = _move(SCHEDULING, SCHEDULING)
 #: A compute host has begun to build the guest.
 BUILD = _move(NETWORKING, SCHEDULING)
-#: The guest runs.
-RUN = _move(RUNNING, NETWORKING, REBOOTING, SHUTDOWN)
+#: The guest runs, from its own disk.
+RUN = _move(
+    *(RUNNING, NETWORKING, REBOOTING, SHUTDOWN, STARTING),
+    *(RESCUING, UNRESCUING, IMAGING),
+)
+#: The guest switched itself off, was switched off, or was found gone.
+STOP = _move(
+    *(SHUTDOWN, RUNNING, REBOOTING, STOPPING, STARTING),
+    *(RESCUING, RESCUED, UNRESCUING, IMAGING),
+)
+#: It runs from the disk of a rescue image.
+SHELTER = _move(RESCUED, RESCUING)
 #: A user asked for a reboot.
 REBOOT = _move(REBOOTING, RUNNING, SHUTDOWN)
-#: The guest switched itself off, or was found gone.
-STOP = _move(SHUTDOWN, RUNNING, REBOOTING)
-#: A user asked for its end.
-TERMINATE = _move(TERMINATING, SCHEDULING, NETWORKING, RUNNING, REBOOTING, SHUTDOWN, ERROR)
+#: A user asked for it to be switched off.
+HALT = _move(STOPPING, RUNNING, REBOOTING, RESCUED)
+#: A user asked for it to be switched on again.
+START = _move(STARTING, SHUTDOWN)
+#: A user asked to boot it from a rescue image.
+RESCUE = _move(RESCUING, RUNNING, SHUTDOWN)
+#: A user asked for an end of that.
+UNRESCUE = _move(UNRESCUING, RESCUED)
+#: A user asked for an image of it, for which it is switched off and on.
+IMAGE = _move(IMAGING, RUNNING)
+#: A user asked for its end, or its guest switched itself off and was to end then.
+TERMINATE = _move(TERMINATING, *(LIVE - {TERMINATING}), ERROR)
 #: Nothing of it is left but the row.
 BURY = _move(TERMINATED, TERMINATING)
 #: It could not be built, or could not be kept.

@@ -40,8 +40,12 @@ def test_actions() -> None:
         "ImportKeyPair",
         "RebootInstances",
         "RegisterImage",
+        "RescueInstance",
         "RunInstances",
+        "StartInstances",
+        "StopInstances",
         "TerminateInstances",
+        "UnrescueInstance",
     }
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import fields
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -158,59 +158,27 @@ def waiting(txn: Connection, before: datetime) -> tuple[Instance, ...]:
 
 
 def untold(txn: Connection) -> tuple[Instance, ...]:
-    """Instances that wait for a worker that may never have been told."""
-    scheduling = instances.c.state_description == states.SCHEDULING
+    """Instances without a host: a scheduler may never have been told of them."""
     return _several(
         txn,
         select(*_COLUMNS).where(
-            (scheduling & instances.c.host.is_(None))
-            | instances.c.state_description.in_((states.REBOOTING, states.TERMINATING))
+            instances.c.state_description == states.SCHEDULING, instances.c.host.is_(None)
         ),
     )
 
 
-def _several(txn: Connection, query: Select[Any]) -> tuple[Instance, ...]:
-    return tuple(_instance(row) for row in txn.execute(query.order_by(instances.c.id)))
+def in_states(txn: Connection, wanted: Collection[str]) -> tuple[Instance, ...]:
+    """Instances in some states, everybody's."""
+    return _several(txn, select(*_COLUMNS).where(instances.c.state_description.in_(list(wanted))))
 
 
-def request_termination(
-    txn: Connection, context: RequestContext, ids: Sequence[int], now: datetime
-) -> tuple[tuple[Instance, Instance], ...]:
+def held(txn: Connection, context: RequestContext, ids: Sequence[int]) -> list[Instance]:
     """
-    Bring instances to C{terminating}; returns each as it was and as it is now.
+    The caller's instances of these ids, their rows locked in order of id.
 
-    One without a host is buried at once; one that ends or has ended is left.
-
-    @raise InstanceNotFound: one is not there, or not the caller's: nothing was written.
-    @raise Conflict: one is locked, and the caller no administrator: nothing was written.
+    @raise InstanceNotFound: one is not there, or not the caller's.
+    @raise Conflict: one is locked, and the caller no administrator.
     """
-    return tuple((each, _terminate(txn, each, now)) for each in _held(txn, context, ids))
-
-
-def _terminate(txn: Connection, instance: Instance, now: datetime) -> Instance:
-    if instance.state_description in (states.TERMINATING, states.TERMINATED):
-        return instance
-    after = move(txn, instance.id, states.TERMINATE, terminated_at=now)
-    return after if after.host else move(txn, instance.id, states.BURY)
-
-
-def request_reboot(
-    txn: Connection, context: RequestContext, ids: Sequence[int]
-) -> tuple[Instance, ...]:
-    """
-    Bring instances to C{rebooting}; one that is already is left.
-
-    @raise InstanceNotFound, Conflict: as L{request_termination}.
-    @raise WrongState: one does not run: nothing was written.
-    """
-    return tuple(
-        each if each.state_description == states.REBOOTING else move(txn, each.id, states.REBOOT)
-        for each in _held(txn, context, ids)
-    )
-
-
-def _held(txn: Connection, context: RequestContext, ids: Sequence[int]) -> list[Instance]:
-    """The caller's instances of these ids, their rows locked in order of id."""
     query = select(*_COLUMNS).where(instances.c.id.in_(ids), _visible(context))
     rows = txn.execute(query.order_by(instances.c.id).with_for_update())
     found = {row.id: _instance(row) for row in rows}
@@ -220,6 +188,10 @@ def _held(txn: Connection, context: RequestContext, ids: Sequence[int]) -> list[
         if found[instance_id].locked and not context.is_admin:
             raise Conflict(f"Instance {instance_ec2_id(instance_id)} is locked")
     return [found[instance_id] for instance_id in dict.fromkeys(ids)]
+
+
+def _several(txn: Connection, query: Select[Any]) -> tuple[Instance, ...]:
+    return tuple(_instance(row) for row in txn.execute(query.order_by(instances.c.id)))
 
 
 # With all that a list shows.

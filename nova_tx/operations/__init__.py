@@ -8,6 +8,7 @@ from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.key_pairs import KeyPairs
+from nova_tx.operations.power import PowerControl
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 
@@ -17,6 +18,7 @@ class Operations:
     """Every operation, by the noun it is about."""
 
     instances: Instances
+    power: PowerControl
     images: Images
     key_pairs: KeyPairs
     security_groups: SecurityGroups

@@ -1,5 +1,5 @@
 """
-Instances: run, list, reboot, terminate, and what their consoles say.  [spec/01 section 6]
+Instances: run, list, and what their consoles say.                     [spec/01 section 6]
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import ImageUnavailable, InvalidInput, Unavailable
 from nova_tx.flags import ComputeFlags, Ec2Flags, ImageFlags, QuotaFlags
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import INSTANCE_TYPES, Image, Instance, InstanceDetails, InstanceRequest
+from nova_tx.model import INSTANCE_TYPES, Image, InstanceDetails, InstanceRequest
 from nova_tx.operations.clock import moment
 from nova_tx.operations.together import together
 from nova_tx.scheduler.client import SchedulerClient
@@ -151,23 +151,12 @@ class Instances:
             )
 
     async def resume(self) -> None:
-        """
-        Tell workers again what an API that died may not have told them.
-
-        Who hears of it twice finds it done, or being done.
-        """
+        """Tell a scheduler again of what an API that died may not have told it."""
         waiting = await self._database.read(instances.untold)
-        await together(self._told_again(each) for each in waiting)
-
-    async def _told_again(self, instance: Instance) -> None:
-        owner = admin_context(instance.user_id, instance.project_id)
-        match instance.state_description:
-            case states.SCHEDULING:
-                await self._schedule(owner, instance.id)
-            case states.REBOOTING:
-                await self._tell("reboot", owner, instance)
-            case states.TERMINATING:
-                await self._tell("terminate", owner, instance)
+        await together(
+            self._schedule(admin_context(each.user_id, each.project_id), each.id)
+            for each in waiting
+        )
 
     async def listed(
         self, context: RequestContext, ids: Sequence[int] = ()
@@ -188,53 +177,6 @@ class Instances:
         @raise FixedIpNotFound: no instance has it.
         """
         return await self._database.read(instances.at_address, address)
-
-    async def terminate(
-        self, context: RequestContext, ids: Sequence[int]
-    ) -> tuple[tuple[Instance, Instance], ...]:
-        """
-        End instances, all or none; returns each as it was and as it is now.
-
-        Those that are ending already are told again: the first message may be lost.
-
-        @raise InstanceNotFound, Conflict: see L{nova_tx.db.instances.request_termination}.
-        """
-        changed = await self._database.run(
-            instances.request_termination, context, ids, moment(self._clock)
-        )
-        await together(
-            self._tell("terminate", context, after)
-            for _, after in changed
-            if after.state_description == states.TERMINATING
-        )
-        return changed
-
-    async def reboot(self, context: RequestContext, ids: Sequence[int]) -> None:
-        """
-        Switch instances off and on, all or none.
-
-        @raise InstanceNotFound, WrongState: see L{nova_tx.db.instances.request_reboot}.
-        """
-        rebooting = await self._database.run(instances.request_reboot, context, ids)
-        await together(self._tell("reboot", context, each) for each in rebooting)
-
-    async def _tell(self, what: str, context: RequestContext, instance: Instance) -> None:
-        """Ask its host; one that can't be reached reads the row when it is back."""
-        assert instance.host is not None
-        ask = {
-            "terminate": self._compute.terminate_instance,
-            "reboot": self._compute.reboot_instance,
-        }[what]
-        try:
-            await ask(context, instance.host, instance.id)
-        except Unavailable as error:
-            _log.warn(
-                "host {host} could not be told to {what} instance {id}: {error}",
-                host=instance.host,
-                what=what,
-                id=instance.id,
-                error=str(error),
-            )
 
     async def console(self, context: RequestContext, instance_id: int) -> tuple[datetime, bytes]:
         """

@@ -47,6 +47,7 @@ from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.key_pairs import KeyPairs
+from nova_tx.operations.power import PowerControl
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 from nova_tx.process import IRunner, Runner
@@ -191,6 +192,7 @@ class Parts:
         return self.make(
             Operations,
             instances=self.make(Instances),
+            power=self.make(PowerControl),
             images=self.make(Images),
             key_pairs=self.make(KeyPairs),
             security_groups=self.make(SecurityGroups),

@@ -6,6 +6,7 @@ from twisted.logger import Logger
 
 from nova_tx.errors import Unavailable
 from nova_tx.operations.instances import Instances
+from nova_tx.operations.power import PowerControl
 
 _log = Logger()
 
@@ -13,13 +14,15 @@ _log = Logger()
 class Resumed:
     """The last part of a daemon: it serves already."""
 
-    def __init__(self, instances: Instances) -> None:
+    def __init__(self, instances: Instances, power: PowerControl) -> None:
         self._instances = instances
+        self._power = power
 
     async def open(self) -> None:
         """Tell workers what waits for them; what can't be told is found by them, later."""
         try:
             await self._instances.resume()
+            await self._power.resume()
         except Unavailable as error:
             _log.warn("what waits is not told again: {error}", error=str(error))
 

@@ -48,6 +48,7 @@ from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.key_pairs import KeyPairs
+from nova_tx.operations.power import PowerControl
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 from nova_tx.rpc.interfaces import IRPC
@@ -213,6 +214,7 @@ class Door:
                 flags.section(ImageFlags),
                 self.clock,
             ),
+            power=PowerControl(database, ComputeClient(self.bus, "compute"), self.clock),
             images=Images(self.images),
             key_pairs=KeyPairs(database, self.clock, in_thread=lambda work: succeed(work())),
             security_groups=SecurityGroups(database, self.clock),

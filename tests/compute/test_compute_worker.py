@@ -16,7 +16,7 @@ from twisted.internet.defer import Deferred
 from nova_tx import states
 from nova_tx.compute.worker import ComputeWorker
 from nova_tx.context import RequestContext
-from nova_tx.db import instances
+from nova_tx.db import instances, power
 from nova_tx.db.engine import Database, now
 from nova_tx.db.schema import instance_actions
 from nova_tx.db.schema import instances as table
@@ -317,7 +317,7 @@ async def test_terminated_while_building(house: House) -> None:
     house.images.gate = Deferred()
     building = Deferred.fromCoroutine(worker.remote_run_instance(JOHN, 1))
     assert await house.state() == "networking"
-    await house.database.run(instances.request_termination, JOHN, [1], now())
+    await house.database.run(power.request_termination, JOHN, [1], now())
     ending = Deferred.fromCoroutine(worker.remote_terminate_instance(JOHN, 1))
     house.images.gate.callback(None)
     await building
@@ -334,7 +334,7 @@ async def test_terminate(house: House) -> None:
     await house.row()
     worker = await house.worker()
     await worker.remote_run_instance(JOHN, 1)
-    await house.database.run(instances.request_termination, JOHN, [1], now())
+    await house.database.run(power.request_termination, JOHN, [1], now())
     await worker.remote_terminate_instance(JOHN, 1)
     row = await house.now()
     assert (row.state_description, row.deleted) == ("terminated", True)
@@ -367,7 +367,7 @@ async def test_terminate_again(house: House, logged_errors: Any) -> None:
     await house.row()
     worker = await house.worker()
     await worker.remote_run_instance(JOHN, 1)
-    await house.database.run(instances.request_termination, JOHN, [1], now())
+    await house.database.run(power.request_termination, JOHN, [1], now())
     house.driver.destroy_error = VirtError("it would not die")
     await worker.remote_terminate_instance(JOHN, 1)
     assert len(logged_errors.flush(VirtError)) == 1
@@ -395,7 +395,7 @@ async def test_reboot(house: House) -> None:
     launched = (await house.now()).launched_at
     events: list[Power] = []
     house.driver.watch(lambda name, power: events.append(power))
-    await house.database.run(instances.request_reboot, JOHN, [1])
+    await house.database.run(power.request_reboot, JOHN, [1])
     await worker.remote_reboot_instance(JOHN, 1)
     row = await house.now()
     assert (row.state_description, row.launched_at) == ("running", launched)
@@ -410,7 +410,7 @@ async def test_reboot_starts_stopped(house: House) -> None:
     house.driver.switch_off(NAME)
     await worker.periodic()
     assert await house.state() == "shutdown"
-    await house.database.run(instances.request_reboot, JOHN, [1])
+    await house.database.run(power.request_reboot, JOHN, [1])
     await worker.remote_reboot_instance(JOHN, 1)
     assert await house.state() == "running"
     assert await house.driver.guests() == {NAME: Power.RUNNING}
@@ -419,7 +419,7 @@ async def test_reboot_starts_stopped(house: House) -> None:
 async def test_reboot_not_begun(house: House, logged_errors: Any) -> None:
     """A reboot that failed before it touched the guest leaves the instance running."""
     worker = await _running(house)
-    await house.database.run(instances.request_reboot, JOHN, [1])
+    await house.database.run(power.request_reboot, JOHN, [1])
     house.network.error = RemoteError("internal error")
     await worker.remote_reboot_instance(JOHN, 1)
     assert await house.state() == "running"
@@ -429,7 +429,7 @@ async def test_reboot_not_begun(house: House, logged_errors: Any) -> None:
 async def test_reboot_fails(house: House, logged_errors: Any) -> None:
     """A guest that does not come up again is stopped, not lost: another reboot may start it."""
     worker = await _running(house)
-    await house.database.run(instances.request_reboot, JOHN, [1])
+    await house.database.run(power.request_reboot, JOHN, [1])
     house.driver.switch_off(NAME)
     house.driver.reboot_error = VirtError("no memory")
     await worker.remote_reboot_instance(JOHN, 1)
@@ -438,7 +438,7 @@ async def test_reboot_fails(house: House, logged_errors: Any) -> None:
     assert row.state_description == "shutdown"
     assert row.reason == "The hypervisor could not start the guest"
     house.driver.reboot_error = None
-    await house.database.run(instances.request_reboot, JOHN, [1])
+    await house.database.run(power.request_reboot, JOHN, [1])
     await worker.remote_reboot_instance(JOHN, 1)
     row = await house.now()
     assert (row.state_description, row.reason) == ("running", None)
@@ -505,9 +505,9 @@ async def test_guest_ends_at_once(house: House) -> None:
 async def test_other_events(house: House) -> None:
     """Guests that are not ours, and starts, are no news."""
     await _running(house)
-    for name, power in (("other", Power.SHUTOFF), (NAME, Power.RUNNING)):
+    for name, seen_power in (("other", Power.SHUTOFF), (NAME, Power.RUNNING)):
         for seen in house.driver._watchers:
-            seen(name, power)
+            seen(name, seen_power)
     assert await house.state() == "running"
 
 
@@ -544,7 +544,7 @@ async def test_nobody_else_goes_on(house: House) -> None:
 async def test_ended_when_the_part_is_back(house: House, part: str, error: Exception) -> None:
     """What a part that is away keeps from being ended is ended when it is asked again."""
     worker = await _running(house)
-    await house.database.run(instances.request_termination, JOHN, [1], now())
+    await house.database.run(power.request_termination, JOHN, [1], now())
     setattr(getattr(house, part), "error" if part == "network" else "destroy_error", error)
     with pytest.raises(Unavailable):
         await worker.remote_terminate_instance(JOHN, 1)
@@ -558,7 +558,7 @@ async def test_ended_when_the_part_is_back(house: House, part: str, error: Excep
 async def test_rebooted_when_the_hypervisor_is_back(house: House) -> None:
     """A reboot that finds no hypervisor is done when it is asked again."""
     worker = await _running(house)
-    await house.database.run(instances.request_reboot, JOHN, [1])
+    await house.database.run(power.request_reboot, JOHN, [1])
     house.driver.reboot_error = HypervisorAway("nobody there")
     with pytest.raises(Unavailable):
         await worker.remote_reboot_instance(JOHN, 1)

@@ -13,7 +13,7 @@ from sqlalchemy import event, insert, select, update
 
 from nova_tx import states
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.db import instances, key_pairs, quotas, reservations, services
+from nova_tx.db import instances, key_pairs, power, quotas, reservations, services
 from nova_tx.db.engine import Database
 from nova_tx.db.engine import now as db_now
 from nova_tx.db.schema import fixed_ips, floating_ips, instance_actions, networks, security_groups
@@ -174,10 +174,10 @@ async def test_fail(database: Database) -> None:
 async def test_termination_without_host(database: Database) -> None:
     """An instance that never had a host is terminated at once, and asking again is no error."""
     await boot(database)
-    ((before, after),) = await database.run(instances.request_termination, JOE, (1,), NOW)
+    ((before, after),) = await database.run(power.request_termination, JOE, (1,), NOW)
     assert (before.state_description, after.state_description) == ("scheduling", "terminated")
     assert (after.terminated_at, after.deleted) == (NOW, True)
-    ((before, after),) = await database.run(instances.request_termination, JOE, (1, 1), NOW)
+    ((before, after),) = await database.run(power.request_termination, JOE, (1, 1), NOW)
     assert before == after
 
 
@@ -185,7 +185,7 @@ async def test_termination_with_host(database: Database) -> None:
     """An instance with a host is terminating until its host says so."""
     await boot(database)
     await database.run(instances.move, 1, states.BUILD, host="HostB")
-    ((before, after),) = await database.run(instances.request_termination, JOE, (1,), NOW)
+    ((before, after),) = await database.run(power.request_termination, JOE, (1,), NOW)
     assert (before.state_description, after.state_description) == ("networking", "terminating")
     buried = await database.run(instances.move, 1, states.BURY)
     assert buried.state_description == "terminated"
@@ -197,8 +197,8 @@ async def test_all_or_none(database: Database) -> None:
     await boot(database, EVE)
     for ids in ((1, 99), (1, 2)):
         for ask in (
-            lambda txn, ids=ids: instances.request_termination(txn, JOE, ids, NOW),
-            lambda txn, ids=ids: instances.request_reboot(txn, JOE, ids),
+            lambda txn, ids=ids: power.request_termination(txn, JOE, ids, NOW),
+            lambda txn, ids=ids: power.request_reboot(txn, JOE, ids),
         ):
             with pytest.raises(InstanceNotFound):
                 await database.run(ask)
@@ -214,10 +214,10 @@ async def test_reboot(database: Database) -> None:
     for move in (states.BUILD, states.RUN):
         await database.run(instances.move, 1, move)
     with pytest.raises(WrongState):
-        await database.run(instances.request_reboot, JOE, (1, 2))
+        await database.run(power.request_reboot, JOE, (1, 2))
     assert (await database.read(instances.get, 1)).state_description == "running"
     for _ in range(2):
-        (after,) = await database.run(instances.request_reboot, JOE, (1,))
+        (after,) = await database.run(power.request_reboot, JOE, (1,))
         assert after.state_description == "rebooting"
 
 
@@ -226,14 +226,14 @@ async def test_locked(database: Database) -> None:
     await boot(database)
     await database.run(lambda txn: txn.execute(update(table).values(locked=True)))
     with pytest.raises(Conflict, match="locked"):
-        await database.run(instances.request_termination, JOE, (1,), NOW)
-    await database.run(instances.request_termination, admin_context(), (1,), NOW)
+        await database.run(power.request_termination, JOE, (1,), NOW)
+    await database.run(power.request_termination, admin_context(), (1,), NOW)
 
 
 async def test_terminated_stay_listed(database: Database) -> None:
     """A terminated instance is listed until its time is over, and not after."""
     await boot(database)
-    await database.run(instances.request_termination, JOE, (1,), NOW)
+    await database.run(power.request_termination, JOE, (1,), NOW)
     after = db_now() - timedelta(hours=1)
     (shown,) = await database.read(instances.details, JOE, (), after)
     assert shown.instance.state_description == "terminated"
@@ -316,7 +316,7 @@ async def test_on_host_and_waiting(database: Database) -> None:
     await boot(database, max_count=3)
     await database.run(instances.move, 1, states.PLACE, host="HostB")
     await database.run(instances.move, 2, states.PLACE, host="HostB")
-    await database.run(instances.request_termination, JOE, (2,), NOW)
+    await database.run(power.request_termination, JOE, (2,), NOW)
     await database.run(instances.move, 2, states.BURY)
     assert [each.id for each in await database.read(instances.on_host, "HostB")] == [1]
     soon = NOW + timedelta(seconds=1)

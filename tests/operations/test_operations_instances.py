@@ -105,13 +105,13 @@ async def test_terminate_again_tells_again(door: Door) -> None:
     await door.database.run(instances.move, 1, states.BUILD, host="HostB")
     door.bus.casts.clear()
     door.bus.failure = Unroutable("HostB is away")
-    ((before, after),) = await door.operations.instances.terminate(JOE, (1,))
+    ((before, after),) = await door.operations.power.terminate(JOE, (1,))
     assert (before.state_description, after.state_description) == ("networking", "terminating")
     door.bus.failure = None
-    await door.operations.instances.terminate(JOE, (1,))
+    await door.operations.power.terminate(JOE, (1,))
     assert door.bus.casts == [("compute.HostB", "terminate_instance", {"instance_id": 1})]
     await door.database.run(instances.move, 1, states.BURY)
-    await door.operations.instances.terminate(JOE, (1,))
+    await door.operations.power.terminate(JOE, (1,))
     assert len(door.bus.casts) == 1
 
 
@@ -158,21 +158,27 @@ def test_user_data() -> None:
 async def test_what_was_not_told_is_told_again(door: Door) -> None:
     """An API that starts tells workers what waits for them, and nothing of what does not."""
     run = door.operations.instances.run
-    made = [each.instance.id for each in await run(JOE, Wanted("ami-tiny", 5, 5))]
-    placed, waiting, rebooting, ending, running = made
+    made = [each.instance.id for each in await run(JOE, Wanted("ami-tiny", 9, 9))]
+    waiting = made.pop()
+    began = (states.BUILD, states.RUN)
     moves = {
-        placed: (states.PLACE,),
-        rebooting: (states.BUILD, states.RUN, states.REBOOT),
-        ending: (states.BUILD, states.RUN, states.TERMINATE),
-        running: (states.BUILD, states.RUN),
+        None: (states.PLACE,),
+        "reboot_instance": (*began, states.REBOOT),
+        "terminate_instance": (*began, states.TERMINATE),
+        "stop_instance": (*began, states.HALT),
+        "start_instance": (*began, states.STOP, states.START),
+        "rescue_instance": (*began, states.RESCUE),
+        "unrescue_instance": (*began, states.RESCUE, states.SHELTER, states.UNRESCUE),
+        "": began,
     }
-    for instance_id, events in moves.items():
+    for instance_id, events in zip(made, moves.values(), strict=True):
         for event_ in events:
             await door.database.run(instances.move, instance_id, event_, host="HostB")
     door.bus.casts.clear()
     await door.operations.instances.resume()
-    assert sorted((cast[1], cast[2]["instance_id"]) for cast in door.bus.casts) == [
-        ("reboot_instance", rebooting),
-        ("run_instance", waiting),
-        ("terminate_instance", ending),
-    ]
+    await door.operations.power.resume()
+    assert {cast[1]: cast[2]["instance_id"] for cast in door.bus.casts} == {
+        "run_instance": waiting,
+        **{what: each for each, what in zip(made, moves, strict=True) if what},
+    }
+    assert len(door.bus.casts) == 7

@@ -71,7 +71,7 @@ async def test_a_termination_is_three_transactions_one_call_and_one_cast(
     """TerminateInstances costs no more than this, and gives everything back."""
     (found,) = await launch(cloud, 1)
     cloud.story.clear()
-    await cloud.parts.operations.instances.terminate(JOHN, [found.instance.id])
+    await cloud.parts.operations.power.terminate(JOHN, [found.instance.id])
     await cloud.bus.idle()
     kinds = Counter(line.split()[0] for line in cloud.story)
     assert kinds["transaction"] <= 4 and (kinds["call"], kinds["cast"]) == (1, 1), cloud.story

@@ -79,12 +79,11 @@ async def cloud(tmp_path: Path) -> AsyncIterator[SlowCloud]:
 
 async def test_others_are_served_meanwhile(cloud: SlowCloud, tmp_path: Path) -> None:
     """While a guest is being started without end, others start and end, and it can be ended."""
-    instances = cloud.parts.operations.instances
     stuck = await cloud.run(1)
     await cloud.become(stuck, states.NETWORKING)
     others = await cloud.run(5)
     await cloud.become(others, states.RUNNING)
-    await instances.terminate(JOHN, (*stuck, *others))
+    await cloud.parts.operations.power.terminate(JOHN, (*stuck, *others))
     await cloud.become(others, states.TERMINATED)
     await cloud.become(stuck, states.TERMINATING)
     cloud.driver.go_on.callback(None)

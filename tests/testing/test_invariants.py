@@ -35,7 +35,7 @@ async def cloud(tmp_path: Path):
     operations = cloud.parts.operations
     await operations.instances.run(JOHN, Wanted("ami-tiny", max_count=2))
     await cloud.bus.idle()
-    await operations.instances.terminate(JOHN, [2])
+    await operations.power.terminate(JOHN, [2])
     await cloud.bus.idle()
     yield cloud
     await cloud.close()

@@ -140,14 +140,21 @@ class Old:
         return {"return": True}
 
 
+#: By AWS's lights: what is worked on in a guest that was running, still is.
 _STATES = {
     states.SCHEDULING: (0, "pending"),
     states.NETWORKING: (0, "pending"),
+    states.STARTING: (0, "pending"),
     states.RUNNING: (16, "running"),
     states.REBOOTING: (16, "running"),
+    states.RESCUING: (16, "running"),
+    states.RESCUED: (16, "running"),
+    states.UNRESCUING: (16, "running"),
+    states.IMAGING: (16, "running"),
     states.TERMINATING: (32, "shutting-down"),
     states.TERMINATED: (48, "terminated"),
     states.ERROR: (48, "terminated"),
+    states.STOPPING: (64, "stopping"),
     states.SHUTDOWN: (80, "stopped"),
 }
 
@@ -194,6 +201,8 @@ class New:
         if instance.state_description in (states.TERMINATING, states.TERMINATED):
             message = "Client.UserInitiatedShutdown: User initiated shutdown"
             return {"code": "Client.UserInitiatedShutdown", "message": message}
+        if instance.state_description == states.SHUTDOWN and instance.reason:
+            return {"code": "Server.InternalError", "message": instance.reason}
         return None
 
     def group(self, name: str) -> Content:

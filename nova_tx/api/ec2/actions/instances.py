@@ -88,45 +88,6 @@ class DescribeInstances(Action):
         }
 
 
-class TerminateInstances(Action):
-    """End instances, all or none."""
-
-    roles = SYSADMIN
-
-    @dataclass(frozen=True, kw_only=True)
-    class Params:
-        ids: tuple[int, ...] = schema.values("InstanceId", of=parse_instance_id, required=True)
-
-    async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        changed = await self.operations.instances.terminate(context, params.ids)
-        return {
-            "instancesSet": [
-                {
-                    "instanceId": instance_ec2_id(after.id),
-                    # in this order: old clients keep the last name they read
-                    "previousState": dialect.state(before),
-                    "currentState": dialect.state(after),
-                }
-                for before, after in changed
-            ],
-            **dialect.terminated(),
-        }
-
-
-class RebootInstances(Action):
-    """Switch instances off and on, all or none."""
-
-    roles = SYSADMIN
-
-    @dataclass(frozen=True, kw_only=True)
-    class Params:
-        ids: tuple[int, ...] = schema.values("InstanceId", of=parse_instance_id, required=True)
-
-    async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        await self.operations.instances.reboot(context, params.ids)
-        return {"return": True}
-
-
 class GetConsoleOutput(Action):
     """What a guest last wrote to its console."""
 
