@@ -130,6 +130,18 @@ class MalformedKey(InvalidInput):
     code = "InvalidKey.Format"
 
 
+class MalformedImageName(InvalidInput):
+    """Not a name that an image can have."""
+
+    code = "InvalidAMIName.Malformed"
+
+
+class InvalidLaunchPermission(InvalidInput):
+    """No project and no group to whom an image could be opened."""
+
+    code = "InvalidAMIAttributeItemValue"
+
+
 class MissingParameter(InvalidInput):
     """A parameter that the action can't do without is not there."""
 
@@ -255,6 +267,12 @@ class Unauthorized(NovaError):
 
     code = "UnauthorizedOperation"
     status = 403
+
+
+class ForeignImage(Unauthorized):
+    """The image is there to be seen, but another project's to change."""
+
+    code = "AuthFailure"
 
 
 class OperationNotPermitted(NovaError):

@@ -403,6 +403,25 @@ class Image:
 
 
 @dataclass(frozen=True)
+class ImageChange:
+    """
+    What is to be another way with an image; None and nothing leave it as it is.
+
+    @ivar is_public: everybody may launch it.
+    @ivar add: projects that may launch it, too.
+    @ivar remove: projects that may not any more; one in both lists may.
+    @ivar reset: first, nobody may but its owner.
+    """
+
+    display_name: str | None = None
+    description: str | None = None
+    is_public: bool | None = None
+    add: tuple[str, ...] = ()
+    remove: tuple[str, ...] = ()
+    reset: bool = False
+
+
+@dataclass(frozen=True)
 class ImageSource:
     """An instance whose disk becomes an image, and what the image has of it."""
 

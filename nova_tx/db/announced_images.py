@@ -6,34 +6,9 @@ from sqlalchemy import Connection, select, update
 
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
-from nova_tx.db.images import ANNOUNCED, FAILED, PENDING, add
+from nova_tx.db.images import ANNOUNCED, FAILED, PENDING, add, check_name
 from nova_tx.db.schema import images, instances
-from nova_tx.db.security_groups import hold_default
-from nova_tx.errors import DuplicateImageName
 from nova_tx.model import AwaitedImage, ImageSource
-
-
-def check_name(txn: Connection, context: RequestContext, name: str) -> None:
-    """
-    No other image of the caller's project has a name, until the transaction ends.
-
-    One that failed gives its name free.
-
-    @raise DuplicateImageName: one has it.
-    """
-    hold_default(txn, context, now())
-    taken = txn.scalar(
-        select(images.c.id)
-        .where(
-            images.c.owner == context.project,
-            images.c.display_name == name,
-            images.c.state != FAILED,
-            images.c.deleted.is_(False),
-        )
-        .limit(1)
-    )
-    if taken is not None:
-        raise DuplicateImageName(f"AMI name {name} is already in use by AMI {taken}")
 
 
 def announce(
@@ -50,8 +25,8 @@ def announce(
     @raise DuplicateImageName: see L{check_name}.
     @raise Duplicate: the id is taken.
     """
-    check_name(txn, context, name)
     owner = str(context.project)
+    check_name(txn, owner, str(context.user), name)
     add(
         txn,
         image_id,

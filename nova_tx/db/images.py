@@ -10,10 +10,12 @@ from sqlalchemy import Connection, Row, insert, or_, select, update
 from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 
+from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
 from nova_tx.db.schema import image_permissions as permissions
 from nova_tx.db.schema import images
-from nova_tx.errors import Duplicate, ImageNotFound, Unauthorized, WrongState
+from nova_tx.db.security_groups import hold_default
+from nova_tx.errors import Duplicate, DuplicateImageName, ForeignImage, ImageNotFound, WrongState
 from nova_tx.model import Image
 
 # The states of an image, in order; C{FAILED} may follow any but C{AVAILABLE}.
@@ -48,6 +50,29 @@ def add(txn: Connection, /, image_id: str, **columns: object) -> None:
         raise Duplicate(f"there is an image {image_id} already") from None
 
 
+def check_name(txn: Connection, owner: str, user_id: str, name: str) -> None:
+    """
+    No other image of a project has a name, until the transaction ends.
+
+    One that failed gives its name free.
+
+    @raise DuplicateImageName: one has it.
+    """
+    hold_default(txn, RequestContext(user_id, owner), now())
+    taken = txn.scalar(
+        select(images.c.id)
+        .where(
+            images.c.owner == owner,
+            images.c.display_name == name,
+            images.c.state != FAILED,
+            images.c.deleted.is_(False),
+        )
+        .limit(1)
+    )
+    if taken is not None:
+        raise DuplicateImageName(f"AMI name {name} is already in use by AMI {taken}")
+
+
 def register(
     txn: Connection,
     image_id: str,
@@ -58,13 +83,18 @@ def register(
     type_: str,
     kernel_id: str | None,
     ramdisk_id: str | None,
+    name: str = "",
+    description: str | None = None,
 ) -> Image:
     """
     Write the row of a new, private image in state C{pending}.
 
     @param type_: machine, kernel or ramdisk.
+    @raise DuplicateImageName: see L{check_name}.
     @raise Duplicate: the id is taken.
     """
+    if name:
+        check_name(txn, owner, user_id, name)
     add(
         txn,
         image_id,
@@ -75,7 +105,8 @@ def register(
         type=type_,
         kernel_id=kernel_id,
         ramdisk_id=ramdisk_id,
-        display_name="",
+        display_name=name,
+        description=description,
     )
     return _get(txn, image_id)
 
@@ -137,11 +168,11 @@ def owned(txn: Connection, project: str | None, is_admin: bool, image_id: str) -
     One image that a project may change.
 
     @raise ImageNotFound: there is none that it may see.
-    @raise Unauthorized: it is another project's.
+    @raise ForeignImage: it is another project's.
     """
     image = get(txn, project, is_admin, image_id)
     if not is_admin and image.owner != project:
-        raise Unauthorized(f"image {image_id} belongs to another project")
+        raise ForeignImage(f"Not authorized for image:{image_id}")
     return image
 
 
@@ -185,31 +216,13 @@ def fail(txn: Connection, image_id: str, reason: str) -> bool:
     return done.rowcount == 1
 
 
-def change(
-    txn: Connection,
-    /,
-    project: str | None,
-    is_admin: bool,
-    image_id: str,
-    **columns: object,
-) -> Image:
-    """
-    Set C{is_public}, C{display_name} or C{description}.
-
-    @raise ImageNotFound, Unauthorized: as L{owned}.
-    """
-    owned(txn, project, is_admin, image_id)
-    txn.execute(update(images).where(images.c.id == image_id).values(updated_at=now(), **columns))
-    return _get(txn, image_id)
-
-
 def delete(txn: Connection, project: str | None, is_admin: bool, image_id: str) -> Image:
     """
     Hide an image from everybody; returns what it was.
 
     The row stays until its files are gone, and somebody calls L{forget}.
 
-    @raise ImageNotFound, Unauthorized: as L{owned}.
+    @raise ImageNotFound, ForeignImage: as L{owned}.
     """
     image = owned(txn, project, is_admin, image_id)
     txn.execute(

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from zope.interface import Attribute, Interface
 
 from nova_tx.context import RequestContext
-from nova_tx.model import Image, ImageSource
+from nova_tx.model import Image, ImageChange, ImageSource
 
 
 class IImages(Interface):
@@ -43,12 +43,16 @@ class IImages(Interface):
         @raise ImageNotFound: there is none that the caller may see.
         """
 
-    def register(context: RequestContext, location: str) -> Awaitable[str]:
+    def register(
+        context: RequestContext, location: str, name: str = "", description: str | None = None
+    ) -> Awaitable[str]:
         """
         Begin to make an image of the bundle at C{bucket/manifest key}.
 
         Returns the id of a new image at once; its state tells how it went.
 
+        @param name: empty for none; one it has alone among its project's.
+        @raise DuplicateImageName: the project has an image of that name.
         @raise InvalidInput: the location is not of that form.
         @raise ImageNotFound: there is no such manifest that the caller may read.
         """
@@ -71,7 +75,7 @@ class IImages(Interface):
         Nothing if it is available already, so it may be repeated whatever became of it before.
 
         @raise ImageNotFound: there is none (any more) that the caller may see.
-        @raise Unauthorized: it is another project's.
+        @raise ForeignImage: it is another project's.
         @raise ImageUnavailable: it was abandoned, or is none that was announced.
         @raise ImageError: the file can't be an image; it will be of no use to repeat this.
         @raise Unavailable: the image service does not answer.
@@ -83,7 +87,16 @@ class IImages(Interface):
 
         Nothing if it is available or failed already.
 
-        @raise ImageNotFound, Unauthorized: as L{bring}.
+        @raise ImageNotFound, ForeignImage: as L{bring}.
+        """
+
+    def change(context: RequestContext, image_id: str, wanted: ImageChange) -> Awaitable[None]:
+        """
+        Change texts and launch permissions of an image: all that is wanted, or nothing.
+
+        @raise ImageNotFound: there is none that the caller may see.
+        @raise ForeignImage: it is another project's.
+        @raise InvalidLaunchPermission: it is to be opened to a project that there is not.
         """
 
     def deregister(context: RequestContext, image_id: str) -> Awaitable[None]:
@@ -91,7 +104,7 @@ class IImages(Interface):
         Forget an image and remove its file.
 
         @raise ImageNotFound: there is none that the caller may see.
-        @raise Unauthorized: it is another project's.
+        @raise ForeignImage: it is another project's.
         """
 
     def fetch(context: RequestContext, image_id: str, path: str) -> Awaitable[int]:

@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 from zope.interface import implementer
 
 from nova_tx.context import RequestContext
 from nova_tx.errors import (
     DuplicateImageName,
+    ForeignImage,
     ImageError,
     ImageNotFound,
     ImageUnavailable,
     InvalidInput,
-    Unauthorized,
+    InvalidLaunchPermission,
 )
 from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import Image, ImageSource
+from nova_tx.model import Image, ImageChange, ImageSource
 
 
 def machine_image(image_id: str, owner: str, *, is_public: bool = False, state: str) -> Image:
@@ -46,6 +48,7 @@ class MemoryImages:
 
     @ivar bundles: contents by C{bucket/manifest}, with the project that may
         register them; an image is available at once.
+    @ivar projects: to which an image can be opened; None: to any.
     """
 
     names = ("memory",)
@@ -53,6 +56,7 @@ class MemoryImages:
     def __init__(self) -> None:
         self._images: dict[str, tuple[Image, bytes]] = {}
         self.bundles: dict[str, tuple[str, bytes]] = {}
+        self.projects: frozenset[str] | None = None
 
     def add(self, image: Image, content: bytes = b"") -> None:
         """Put an image there, or another in its place."""
@@ -68,32 +72,44 @@ class MemoryImages:
         self, context: RequestContext, image_ids: tuple[str, ...] = ()
     ) -> tuple[Image, ...]:
         return tuple(
-            image
+            _seen(context, image)
             for image_id, (image, _) in sorted(self._images.items())
             if (not image_ids or image_id in image_ids) and _may_see(context, image)
         )
 
     async def show(self, context: RequestContext, image_id: str) -> Image:
-        return self._find(context, image_id)[0]
+        return _seen(context, self._find(context, image_id)[0])
 
-    async def register(self, context: RequestContext, location: str) -> str:
+    async def register(
+        self,
+        context: RequestContext,
+        location: str,
+        name: str = "",
+        description: str | None = None,
+    ) -> str:
         bucket, _, key = location.partition("/")
         if not (bucket and key):
             raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
         owner, content = self.bundles.get(location, (None, b""))
         if owner is None or not (context.is_admin or owner == context.project):
             raise ImageNotFound(f"there is no manifest {location}")
+        self._check_name(str(context.project), name)
         image = machine_image(new_image_id(), str(context.project), state="available")
-        self.add(replace(image, location=location), content)
+        texts = {"location": location, "display_name": name, "description": description}
+        self.add(replace(image, **texts), content)  # type: ignore[arg-type]
         return image.id
+
+    def _check_name(self, owner: str, name: str) -> None:
+        for image, _ in self._images.values():
+            same = (image.owner, image.display_name) == (owner, name)
+            if name and same and image.state != "failed":
+                raise DuplicateImageName(f"AMI name {name} is already in use by AMI {image.id}")
 
     async def announce(
         self, context: RequestContext, source: ImageSource, name: str, description: str | None
     ) -> str:
         owner = str(context.project)
-        for image, _ in self._images.values():
-            if (image.owner, image.display_name) == (owner, name) and image.state != "failed":
-                raise DuplicateImageName(f"AMI name {name} is already in use by AMI {image.id}")
+        self._check_name(owner, name)
         image = replace(
             machine_image(new_image_id(), owner, state="pending"),
             location=f"{owner}/{name}",
@@ -124,6 +140,22 @@ class MemoryImages:
             failed = replace(image, state="failed", state_reason=reason)
             self._images[image_id] = (failed, b"")
 
+    async def change(self, context: RequestContext, image_id: str, wanted: ImageChange) -> None:
+        image = self._owned(context, image_id)
+        for project in wanted.add:
+            if self.projects is not None and project not in self.projects:
+                raise InvalidLaunchPermission(f"there is no project {project}")
+        left = set() if wanted.reset else set(image.launch_projects) - set(wanted.remove)
+        is_public = image.is_public and not wanted.reset
+        changed = replace(
+            image,
+            is_public=is_public if wanted.is_public is None else wanted.is_public,
+            launch_projects=tuple(sorted(left | set(wanted.add))),
+            display_name=_or(wanted.display_name, image.display_name),
+            description=_or(wanted.description, image.description),
+        )
+        self._images[image_id] = (changed, self._images[image_id][1])
+
     async def deregister(self, context: RequestContext, image_id: str) -> None:
         del self._images[self._owned(context, image_id).id]
 
@@ -137,7 +169,7 @@ class MemoryImages:
     def _owned(self, context: RequestContext, image_id: str) -> Image:
         image, _ = self._find(context, image_id)
         if not context.is_admin and image.owner != context.project:
-            raise Unauthorized(f"image {image_id} belongs to another project")
+            raise ForeignImage(f"Not authorized for image:{image_id}")
         return image
 
     def _find(self, context: RequestContext, image_id: str) -> tuple[Image, bytes]:
@@ -150,3 +182,15 @@ class MemoryImages:
 def _may_see(context: RequestContext, image: Image) -> bool:
     launchers = (image.owner, *image.launch_projects)
     return context.is_admin or image.is_public or context.project in launchers
+
+
+def _seen(context: RequestContext, image: Image) -> Image:
+    """An image as a caller sees it: who else may launch another's is not told."""
+    if context.is_admin or image.owner == context.project:
+        return image
+    oneself = tuple(each for each in image.launch_projects if each == context.project)
+    return replace(image, launch_projects=oneself)
+
+
+def _or(value: str | None, otherwise: Any) -> Any:
+    return otherwise if value is None else value

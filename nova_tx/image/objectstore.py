@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -26,15 +27,16 @@ from zope.interface import implementer
 
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.s3_signatures import UNSIGNED, sign
-from nova_tx.auth.signatures import EMPTY_SHA256
 from nova_tx.context import RequestContext
 from nova_tx.errors import (
     Duplicate,
     DuplicateImageName,
+    ForeignImage,
     ImageError,
     ImageNotFound,
     ImageUnavailable,
     InvalidInput,
+    InvalidLaunchPermission,
     NovaError,
     Unauthorized,
     Unavailable,
@@ -44,8 +46,8 @@ from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
 from nova_tx.image.receiver import receive
 from nova_tx.image.sender import FileSender, within
-from nova_tx.image.wire import from_wire
-from nova_tx.model import Image, ImageSource
+from nova_tx.image.wire import change_to_wire, from_wire
+from nova_tx.model import Image, ImageChange, ImageSource
 
 #: Seconds until an answer begins, and until the next piece of it.
 PATIENCE = 60.0
@@ -61,6 +63,8 @@ _WORDS: dict[str, type[NovaError]] = {
     ImageUnavailable.code: ImageUnavailable,
     "ImageAlreadyExists": Duplicate,
     DuplicateImageName.code: DuplicateImageName,
+    InvalidLaunchPermission.code: InvalidLaunchPermission,
+    "NotImageOwner": ForeignImage,
     # trying again would bring nothing but the same
     "InsufficientStorage": ImageError,
     "AccessDenied": Unauthorized,
@@ -117,9 +121,20 @@ class ObjectstoreImages:
             raise ImageNotFound(f"The image id '{image_id}' does not exist")
         return found[0]
 
-    async def register(self, context: RequestContext, location: str) -> str:
+    async def register(
+        self,
+        context: RequestContext,
+        location: str,
+        name: str = "",
+        description: str | None = None,
+    ) -> str:
+        said = [("image_location", location)]
+        if name:
+            said.append(("display_name", name))
+        if description is not None:
+            said.append(("description", description))
         try:
-            return await self._create(context, [("image_location", location)])
+            return await self._create(context, said)
         except Unauthorized:
             # whose the bucket is, is nobody else's business
             raise ImageNotFound(f"there is no manifest {location}") from None
@@ -168,6 +183,11 @@ class ObjectstoreImages:
         query = [("image_id", image_id), ("operation", "abandon"), ("reason", reason[:_REASON])]
         await self._read(context, "POST", query)
 
+    async def change(self, context: RequestContext, image_id: str, wanted: ImageChange) -> None:
+        body = json.dumps(change_to_wire(wanted)).encode()
+        query = [("image_id", image_id)]
+        await self._collect(await self._request(context, "POST", "", query, body))
+
     async def deregister(self, context: RequestContext, image_id: str) -> None:
         await self._read(context, "DELETE", [("image_id", image_id)])
 
@@ -208,7 +228,7 @@ class ObjectstoreImages:
         method: str,
         below: str,
         query: Sequence[tuple[str, str]],
-        body: FileSender | None = None,
+        body: FileSender | bytes = b"",
     ) -> Any:
         """
         The response, whose body is still to be read.
@@ -227,14 +247,14 @@ class ObjectstoreImages:
             f"{membership.user.access_key}:{membership.project.id}",
             membership.user.secret_key,
             datetime.fromtimestamp(self._reactor.seconds(), UTC),
-            EMPTY_SHA256 if body is None else UNSIGNED,
+            hashlib.sha256(body).hexdigest() if isinstance(body, bytes) else UNSIGNED,
         )
         sent = Headers({name: [value] for name, value in headers.items()})
         words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
         url = f"http://{self._host}{path}" + (f"?{words}" if words else "")
         try:
             asked: Deferred[Any] = self._client.request(
-                method, url, headers=sent, data=body, unbuffered=True, allow_redirects=False
+                method, url, headers=sent, data=body or None, unbuffered=True, allow_redirects=False
             )
             response = await within(asked, PATIENCE, body, self._reactor)
         except _NO_ANSWER as error:

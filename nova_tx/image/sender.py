@@ -102,7 +102,7 @@ class FileSender:
 
 
 async def within(
-    asked: Deferred[T], patience: float, sender: FileSender | None, clock: IReactorTime
+    asked: Deferred[T], patience: float, body: FileSender | bytes, clock: IReactorTime
 ) -> T:
     """
     The answer to a request, which may not stand still for long.
@@ -120,12 +120,12 @@ async def within(
     alarm = clock.callLater(patience, cut)
 
     def moved() -> None:
-        assert sender is not None
+        assert isinstance(body, FileSender)
         if alarm.active():
-            alarm.reset(patience if sender.left else _SAFE)
+            alarm.reset(patience if body.left else _SAFE)
 
-    if sender is not None:
-        sender.moved = moved
+    if isinstance(body, FileSender):
+        body.moved = moved
     try:
         return await asked
     except Exception as error:  # what a connection that is cut says, or CancelledError

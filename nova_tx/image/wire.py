@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Any
 
-from nova_tx.model import Image
+from nova_tx.model import Image, ImageChange
 
 _WORDS = {
     "id": "imageId",
@@ -70,3 +71,42 @@ def from_wire(said: Mapping[str, object]) -> Image:
     values["created_at"] = datetime.fromisoformat(str(created)) if created else None
     values["launch_projects"] = tuple(str(each) for each in projects)  # type: ignore[attr-defined]
     return Image(**values)  # type: ignore[arg-type]
+
+
+_CHANGES: dict[str, tuple[str, type]] = {
+    "display_name": ("displayName", str),
+    "description": ("description", str),
+    "is_public": ("isPublic", bool),
+    "add": ("addLaunchProjects", list),
+    "remove": ("removeLaunchProjects", list),
+    "reset": ("reset", bool),
+}
+
+
+def change_to_wire(wanted: ImageChange) -> dict[str, object]:
+    """What JSON says of a change; what stays as it is is left out."""
+    return {
+        word: getattr(wanted, name)
+        for name, (word, _) in _CHANGES.items()
+        if getattr(wanted, name) not in (None, ())
+    }
+
+
+def change_from_wire(said: object) -> ImageChange:
+    """
+    The change that JSON tells of.
+
+    @raise ValueError: something is of the wrong type.
+    """
+    if not isinstance(said, dict):
+        raise ValueError("the change is no object")
+    values: dict[str, Any] = {}
+    for name, (word, wanted) in _CHANGES.items():
+        value = said.get(word)
+        if value is None:
+            continue
+        texts = value if isinstance(value, list) else ()
+        if not isinstance(value, wanted) or not all(isinstance(each, str) for each in texts):
+            raise ValueError(f"{word} is {value!r}")
+        values[name] = tuple(texts) if wanted is list else value
+    return ImageChange(**values)

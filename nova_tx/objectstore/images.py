@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import json
 
+from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.s3_payload import Payload
-from nova_tx.db import announced_images, images
+from nova_tx.db import announced_images, image_permissions, images
 from nova_tx.db.engine import Database
-from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, MissingParameter
+from nova_tx.errors import (
+    ImageNotFound,
+    ImageUnavailable,
+    InvalidInput,
+    InvalidLaunchPermission,
+    MissingParameter,
+)
 from nova_tx.ids import check_image_id
-from nova_tx.image.wire import to_wire
-from nova_tx.model import Image, ImageSource
+from nova_tx.image.wire import change_from_wire, to_wire
+from nova_tx.model import Image, ImageChange, ImageSource
 from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed
@@ -33,6 +40,7 @@ class Images:
         arrivals: Arrivals,
         shelf: Shelf,
         objects: Objects,
+        users: IUsers,
         database: Database,
         files: IPool,
         bodies: IPool,
@@ -41,6 +49,7 @@ class Images:
         self._arrivals = arrivals
         self._shelf = shelf
         self._objects = objects
+        self._users = users
         self._database = database
         self._files = files
         self._bodies = bodies
@@ -57,7 +66,7 @@ class Images:
         if image_id and below == "image" and call.method == "PUT":
             await self._arrivals.receive(caller.context, image_id, request.body, payload)
             return Answer(200)
-        await swallow(request, payload)
+        content = await swallow(request, payload)
         if call.method in ("GET", "HEAD"):
             if image_id:
                 await self._send(caller, image_id, request)
@@ -75,7 +84,8 @@ class Images:
                     caller.context, _needed(call, "image_id"), _needed(call, "reason")
                 )
                 return Answer(200)
-            return await self._change(call, caller)
+            image_id = _needed(call, "image_id")
+            return await self._change(caller, image_id, _wanted(call, content))
         if call.method == "DELETE":
             await self._registrations.remove(caller.context, _needed(call, "image_id"))
             return Answer(204)
@@ -104,7 +114,11 @@ class Images:
         location = _needed(call, "image_location")
         await self._objects.usable(caller, parse_location(location)[0])
         image = await self._registrations.register(
-            caller.context, _needed(call, "image_id"), location
+            caller.context,
+            _needed(call, "image_id"),
+            location,
+            call.query.get("display_name", ""),
+            call.query.get("description"),
         )
         return _json(to_wire(image))
 
@@ -125,24 +139,36 @@ class Images:
         )
         return Answer(200)
 
-    async def _change(self, call: Call, caller: Caller) -> Answer:
-        columns: dict[str, object] = {}
-        operation = call.query.get("operation")
-        if operation is not None:
-            if operation not in ("add", "remove"):
-                raise InvalidInput("operation is add or remove")
-            columns["is_public"] = operation == "add"
-        for name in ("display_name", "description"):
-            if name in call.query:
-                columns[name] = call.query[name]
+    async def _change(self, caller: Caller, image_id: str, wanted: ImageChange) -> Answer:
+        if wanted.add:
+            known = {project.id for project in await self._users.projects()}
+            for each in wanted.add:
+                if each not in known:
+                    raise InvalidLaunchPermission(
+                        f'Invalid attribute item value "{each}" for userId item type.'
+                    )
+        context = caller.context
         image: Image = await self._database.run(
-            images.change,
-            caller.context.project,
-            caller.context.is_admin,
-            _needed(call, "image_id"),
-            **columns,
+            image_permissions.change, context.project, context.is_admin, image_id, wanted
         )
         return _json(to_wire(image))
+
+
+def _wanted(call: Call, content: bytes) -> ImageChange:
+    """What a POST changes: as its body says, or its query, as Bexar's did."""
+    if content:
+        try:
+            return change_from_wire(json.loads(content))
+        except ValueError as error:
+            raise InvalidInput(f"the body is no change of an image: {error}") from None
+    operation = call.query.get("operation")
+    if operation not in (None, "add", "remove"):
+        raise InvalidInput("operation is add or remove")
+    return ImageChange(
+        display_name=call.query.get("display_name"),
+        description=call.query.get("description"),
+        is_public=None if operation is None else operation == "add",
+    )
 
 
 def _needed(call: Call, name: str) -> str:

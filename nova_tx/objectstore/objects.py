@@ -233,13 +233,14 @@ def _decode(token: str) -> str:
         raise InvalidArgument("the continuation token is not one of ours") from None
 
 
-async def swallow(request: StreamingRequest, payload: Payload) -> None:
+async def swallow(request: StreamingRequest, payload: Payload) -> bytes:
     """
-    Read a body that says nothing we need, and check that it is the signed one.
+    Read a short body, and check that it is the signed one.
 
     @raise InvalidArgument: it is long.
     """
     if not request.body.small:
         raise InvalidArgument("the request's body is too long")
-    payload.feed(await request.body.whole())
+    content = payload.feed(await request.body.whole())
     payload.finish()
+    return bytes(content)

@@ -104,14 +104,21 @@ class Registrations:
         self._stopping.set()
         await DeferredList(list(self._running.values()))
 
-    async def register(self, context: RequestContext, image_id: str, location: str) -> Image:
+    async def register(
+        self,
+        context: RequestContext,
+        image_id: str,
+        location: str,
+        name: str = "",
+        description: str | None = None,
+    ) -> Image:
         """
         Begin to make an image of a bundle whose bucket the caller may use.
 
         @param location: C{bucket/manifest key}.
         @raise InvalidInput: the id or the location is not of its form.
         @raise ImageNotFound: there is no such manifest.
-        @raise Duplicate: the id is taken.
+        @raise Duplicate, DuplicateImageName: the id is taken, or the name.
         """
         check_image_id(image_id)
         bucket, key = parse_location(location)
@@ -130,6 +137,8 @@ class Registrations:
             manifest.type if manifest else "machine",
             _other(manifest.kernel_id) if manifest else None,
             _other(manifest.ramdisk_id) if manifest else None,
+            name,
+            description,
         )
         self._begin(image, str(context.user))
         return image
@@ -139,7 +148,7 @@ class Registrations:
         Forget an image and remove its file.
 
         @raise ImageNotFound: there is none that the caller may see.
-        @raise Unauthorized: it is another project's.
+        @raise ForeignImage: it is another project's.
         """
         await self._database.run(images.delete, context.project, context.is_admin, image_id)
         if image_id in self._running:  # who works on it cleans up

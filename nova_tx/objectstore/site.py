@@ -148,7 +148,14 @@ class Objectstore:
             reactor,
             objects,
             Images(
-                self._registrations, self._arrivals, self._shelf, objects, database, files, bodies
+                self._registrations,
+                self._arrivals,
+                self._shelf,
+                objects,
+                users,
+                database,
+                files,
+                bodies,
             ),
             Gate("requests", s3.s3_max_requests),
         )

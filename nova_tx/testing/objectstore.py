@@ -13,11 +13,12 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.task import deferLater
 
 from nova_tx.auth import certificates
-from nova_tx.db import images
+from nova_tx.db import image_permissions, images
 from nova_tx.db.engine import Database
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.image.bundles import bundle
 from nova_tx.image.objectstore import ObjectstoreImages
+from nova_tx.model import ImageChange
 from nova_tx.objectstore.files import Facts
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.objectstore.store import Store
@@ -120,7 +121,8 @@ class RunningObjectstore:
 
     async def set_public(self, image_id: str) -> None:
         """Let every project see an image."""
-        await self.database.run(images.change, None, True, image_id, is_public=True)
+        wanted = ImageChange(is_public=True)
+        await self.database.run(image_permissions.change, None, True, image_id, wanted)
 
     async def set_pending(self, image_id: str) -> None:
         """Put an image back to its first state."""

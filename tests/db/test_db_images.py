@@ -6,10 +6,21 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
+from sqlalchemy import insert
 
-from nova_tx.db import images
+from nova_tx.context import RequestContext
+from nova_tx.db import announced_images, image_permissions, images
 from nova_tx.db.engine import Database
-from nova_tx.errors import Duplicate, ImageNotFound, Unauthorized, WrongState
+from nova_tx.db.schema import instances
+from nova_tx.errors import (
+    Duplicate,
+    DuplicateImageName,
+    ForeignImage,
+    ImageNotFound,
+    WrongState,
+)
+from nova_tx.model import AwaitedImage, Image, ImageChange, ImageSource
+from nova_tx.testing.rows import an_instance
 
 STATES = (images.PENDING, images.DECRYPTING, images.UNTARRING, images.AVAILABLE)
 
@@ -17,6 +28,14 @@ STATES = (images.PENDING, images.DECRYPTING, images.UNTARRING, images.AVAILABLE)
 async def _register(database: Database, image_id: str = "ami-1", owner: str = "joe") -> Any:
     return await database.run(
         images.register, image_id, "b/m", owner, "user", "x86_64", "machine", "aki-1", None
+    )
+
+
+async def _change(
+    database: Database, project: str, is_admin: bool, image_id: str, **wanted: Any
+) -> Image:
+    return await database.run(
+        image_permissions.change, project, is_admin, image_id, ImageChange(**wanted)
     )
 
 
@@ -74,7 +93,7 @@ async def test_who_sees(database: Database) -> None:
     """A project sees its own images and public ones, an administrator all, in order of ids."""
     for image_id, owner in (("ami-3", "joe"), ("ami-1", "joe"), ("ami-2", "eve")):
         await _register(database, image_id, owner)
-    await database.run(images.change, "joe", False, "ami-3", is_public=True)
+    await _change(database, "joe", False, "ami-3", is_public=True)
 
     async def seen(project: str | None, is_admin: bool, *ids: str) -> list[str]:
         found = await database.read(images.listed, project, is_admin, ids)
@@ -90,18 +109,53 @@ async def test_who_sees(database: Database) -> None:
 async def test_who_changes(database: Database) -> None:
     """Only the owner or an administrator may change or delete an image that others see."""
     await _register(database)
-    for attempt in (images.change, images.delete):
-        with pytest.raises(ImageNotFound):
-            await database.run(attempt, "eve", False, "ami-1")  # type: ignore[arg-type]
-    await database.run(images.change, "joe", False, "ami-1", is_public=True, description="d")
-    for attempt in (images.change, images.delete):
-        with pytest.raises(Unauthorized):
-            await database.run(attempt, "eve", False, "ami-1")  # type: ignore[arg-type]
-    image = await database.run(images.change, "eve", True, "ami-1", display_name="n")
+    with pytest.raises(ImageNotFound):
+        await _change(database, "eve", False, "ami-1")
+    with pytest.raises(ImageNotFound):
+        await database.run(images.delete, "eve", False, "ami-1")
+    await _change(database, "joe", False, "ami-1", is_public=True, description="d")
+    with pytest.raises(ForeignImage):
+        await _change(database, "eve", False, "ami-1")
+    with pytest.raises(ForeignImage):
+        await database.run(images.delete, "eve", False, "ami-1")
+    image = await _change(database, "eve", True, "ami-1", display_name="n")
     assert (image.description, image.display_name) == ("d", "n")
     assert (await database.run(images.delete, "joe", False, "ami-1")).id == "ami-1"
     with pytest.raises(ImageNotFound):
         await database.read(images.get, "joe", False, "ami-1")
+
+
+async def test_launchers(database: Database) -> None:
+    """Who may launch an image sees it, and nobody else; who else may, its owner alone sees."""
+    for image_id in ("ami-1", "ami-2"):
+        await _register(database, image_id)
+    await _change(database, "joe", False, "ami-1", add=("eve", "bob", "eve"))
+    await _change(database, "joe", False, "ami-1", add=("bob", "ann"))
+
+    async def seen(project: str | None, is_admin: bool = False) -> dict[str, tuple[str, ...]]:
+        found = await database.read(images.listed, project, is_admin)
+        return {each.id: each.launch_projects for each in found}
+
+    assert await seen("joe") == {"ami-1": ("ann", "bob", "eve"), "ami-2": ()}
+    assert await seen("eve") == {"ami-1": ("eve",)}
+    assert await seen("dan") == {}
+    assert await seen("root", True) == await seen("joe")
+    assert (await database.read(images.get, "bob", False, "ami-1")).launch_projects == ("bob",)
+    await _change(database, "joe", False, "ami-1", add=("dan",), remove=("bob", "dan", "eve"))
+    assert (await seen("joe"))["ami-1"] == ("ann", "dan")
+    await _change(database, "joe", False, "ami-1", is_public=True)
+    image = await _change(database, "joe", False, "ami-1", reset=True)
+    assert (image.is_public, image.launch_projects) == (False, ())
+    assert await seen("ann") == {}
+
+
+async def test_forgotten_launchers(database: Database) -> None:
+    """The permissions of an image go with its row."""
+    await _register(database)
+    await _change(database, "joe", False, "ami-1", add=("eve",))
+    await database.run(images.delete, "joe", False, "ami-1")
+    await database.run(images.forget, "ami-1")
+    assert (await _register(database)).launch_projects == ()
 
 
 async def test_a_deleted_image_is_remembered_until_it_is_forgotten(database: Database) -> None:
@@ -133,3 +187,36 @@ async def test_unfinished(database: Database) -> None:
         await database.run(images.again, image_id)
     found = await database.read(images.listed, None, True)
     assert [each.state for each in found] == ["pending", "available", "failed"]
+
+
+async def test_names(database: Database) -> None:
+    """Two images of a project can't have one name; nameless ones are many."""
+    arguments = ("b/m", "joe", "user", "x86_64", "machine", None, None)
+    await database.run(images.register, "ami-1", *arguments, "golden", "all is set up")
+    image = await database.read(images.get, "joe", False, "ami-1")
+    assert (image.display_name, image.description) == ("golden", "all is set up")
+    with pytest.raises(DuplicateImageName, match="ami-1"):
+        await database.run(images.register, "ami-2", *arguments, "golden")
+    for image_id in ("ami-2", "ami-3"):
+        await database.run(images.register, image_id, *arguments)
+
+
+async def test_awaited(database: Database) -> None:
+    """What waits for a compute host is awaited from there, and never begins again here."""
+    row = vars(an_instance(id=7, host="HostB"))
+    await database.run(lambda txn: txn.execute(insert(instances).values(**row)))
+    joe = RequestContext("user", "joe")
+    for image_id, instance_id in (("ami-1", 7), ("ami-2", 12345)):
+        source = ImageSource(instance_id, None, None, "x86_64")
+        await database.run(announced_images.announce, joe, image_id, source, image_id, None)
+    await _register(database, "ami-3")
+    here = AwaitedImage("ami-1", 7, "HostB", "user", "joe")
+    lost = AwaitedImage("ami-2", 12345, None, "user", "joe")
+    assert await database.read(announced_images.awaited) == (here, lost)
+    assert await database.read(announced_images.awaited, "HostB") == (here,)
+    assert await database.read(announced_images.awaited, "HostC") == ()
+    assert [each.id for each, _ in await database.read(images.unfinished)] == ["ami-3"]
+    assert await database.run(announced_images.abandon, "ami-2", "it is gone")
+    assert not await database.run(announced_images.abandon, "ami-2", "again")
+    assert not await database.run(announced_images.abandon, "ami-3", "not announced")
+    assert await database.read(announced_images.awaited) == (here,)

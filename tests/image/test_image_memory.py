@@ -14,6 +14,7 @@ class _World:
     def __init__(self) -> None:
         self.images = MemoryImages()
         self.images.bundles[LOCATION] = ("joe", CONTENT)
+        self.images.projects = frozenset(("joe", "eve", "admin"))
 
     async def settled(self, image_id: str) -> None:
         pass

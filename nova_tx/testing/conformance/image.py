@@ -13,14 +13,15 @@ from zope.interface.verify import verifyObject
 from nova_tx.context import RequestContext
 from nova_tx.errors import (
     DuplicateImageName,
+    ForeignImage,
     ImageError,
     ImageNotFound,
     ImageUnavailable,
     InvalidInput,
-    Unauthorized,
+    InvalidLaunchPermission,
 )
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import ImageSource
+from nova_tx.model import ImageChange, ImageSource
 
 JOE = RequestContext("joe", "joe")
 EVE = RequestContext("eve", "eve")
@@ -125,7 +126,7 @@ def make_image_tests(factory: World) -> type:
                 assert [each.id for each in await world.images.list(EVE)] == [image_id]
                 target = str(tmp_path / "image")
                 assert await world.images.fetch(EVE, image_id, target) == len(CONTENT)
-                with pytest.raises(Unauthorized):
+                with pytest.raises(ForeignImage):
                     await world.images.deregister(EVE, image_id)
 
         async def test_some(self) -> None:
@@ -240,12 +241,64 @@ def make_image_tests(factory: World) -> type:
                 with pytest.raises(ImageNotFound):
                     await world.images.abandon(EVE, image_id, "a reason")
                 await world.set_public(image_id)
-                with pytest.raises(Unauthorized):
+                with pytest.raises(ForeignImage):
                     await world.images.bring(EVE, image_id, str(tmp_path / "disk"))
-                with pytest.raises(Unauthorized):
+                with pytest.raises(ForeignImage):
                     await world.images.abandon(EVE, image_id, "a reason")
                 await world.images.bring(ADMIN, image_id, str(tmp_path / "disk"))
                 assert (await world.images.show(JOE, image_id)).state == "available"
+
+        async def test_register_with_a_name(self) -> None:
+            """A registered image may have a name, which it has alone among its project's."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION, "golden", "<all> & more")
+                await world.settled(image_id)
+                image = await world.images.show(JOE, image_id)
+                assert (image.display_name, image.description) == ("golden", "<all> & more")
+                with pytest.raises(DuplicateImageName):
+                    await world.images.register(JOE, LOCATION, "golden")
+                with pytest.raises(DuplicateImageName):
+                    await world.images.announce(JOE, SOURCE, "golden", None)
+
+        async def test_launchers(self, tmp_path: Path) -> None:
+            """An image that is opened to a project is that project's to see and to fetch."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                await world.images.change(JOE, image_id, ImageChange(add=("eve", "admin")))
+                assert (await world.images.show(JOE, image_id)).launch_projects == ("admin", "eve")
+                assert (await world.images.show(EVE, image_id)).launch_projects == ("eve",)
+                assert [each.id for each in await world.images.list(EVE)] == [image_id]
+                target = str(tmp_path / "image")
+                assert await world.images.fetch(EVE, image_id, target) == len(CONTENT)
+                with pytest.raises(ForeignImage):
+                    await world.images.change(EVE, image_id, ImageChange(remove=("admin",)))
+                await world.images.change(JOE, image_id, ImageChange(remove=("eve", "nobody")))
+                with pytest.raises(ImageNotFound):
+                    await world.images.fetch(EVE, image_id, target)
+                assert (await world.images.show(JOE, image_id)).launch_projects == ("admin",)
+
+        async def test_change(self) -> None:
+            """Texts and permissions change together, or not at all; what isn't named is left."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION, "golden")
+                await world.settled(image_id)
+                before = await world.images.show(JOE, image_id)
+                wrong = ImageChange(description="x", is_public=True, add=("eve", "nobody"))
+                with pytest.raises(InvalidLaunchPermission):
+                    await world.images.change(JOE, image_id, wrong)
+                with pytest.raises(ImageNotFound):
+                    await world.images.change(EVE, image_id, ImageChange(description="x"))
+                assert await world.images.show(JOE, image_id) == before
+                right = ImageChange(description="x", is_public=True, add=("eve",))
+                await world.images.change(JOE, image_id, right)
+                image = await world.images.show(JOE, image_id)
+                assert (image.display_name, image.description) == ("golden", "x")
+                assert (image.is_public, image.launch_projects) == (True, ("eve",))
+                await world.images.change(JOE, image_id, ImageChange(reset=True))
+                image = await world.images.show(JOE, image_id)
+                assert (image.is_public, image.launch_projects) == (False, ())
+                assert image.description == "x"
 
         async def test_unknown(self, tmp_path: Path) -> None:
             """An id that nothing has is not found, even one that looks like a path."""
