@@ -19,6 +19,7 @@ from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web.client import (
     Agent,
     HTTPConnectionPool,
+    RequestGenerationFailed,
     RequestTransmissionFailed,
     ResponseFailed,
 )
@@ -257,6 +258,8 @@ class ObjectstoreImages:
                 method, url, headers=sent, data=body or None, unbuffered=True, allow_redirects=False
             )
             response = await within(asked, PATIENCE, body, self._reactor)
+        except RequestGenerationFailed as error:
+            raise ImageError("the image's file could not be read") from error
         except _NO_ANSWER as error:
             raise Unavailable("the image service does not answer") from error
         if response.code >= 400:

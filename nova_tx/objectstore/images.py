@@ -29,6 +29,8 @@ from nova_tx.objectstore.threads import IPool
 
 #: Where a bucket's name is in other paths; no bucket can be called so.
 NAME = "_images"
+#: Characters that texts of images may have.
+_LONGEST = 255
 
 
 class Images:
@@ -111,14 +113,14 @@ class Images:
             await request.send_file(200, headers, file, 0, image.size or 0, self._bodies)
 
     async def _register(self, call: Call, caller: Caller) -> Answer:
-        location = _needed(call, "image_location")
+        location = str(_short(_needed(call, "image_location")))
         await self._objects.usable(caller, parse_location(location)[0])
         image = await self._registrations.register(
             caller.context,
             _needed(call, "image_id"),
             location,
-            call.query.get("display_name", ""),
-            call.query.get("description"),
+            _short(call.query.get("display_name")) or "",
+            _short(call.query.get("description")),
         )
         return _json(to_wire(image))
 
@@ -134,12 +136,14 @@ class Images:
             caller.context,
             check_image_id(_needed(call, "image_id")),
             source,
-            _needed(call, "display_name"),
-            call.query.get("description"),
+            str(_short(_needed(call, "display_name"))),
+            _short(call.query.get("description")),
         )
         return Answer(200)
 
     async def _change(self, caller: Caller, image_id: str, wanted: ImageChange) -> Answer:
+        for text in (wanted.display_name, wanted.description):
+            _short(text)
         if wanted.add:
             known = {project.id for project in await self._users.projects()}
             for each in wanted.add:
@@ -176,6 +180,13 @@ def _needed(call: Call, name: str) -> str:
     if not value:
         raise MissingParameter(f"?{name}= is missing")
     return value
+
+
+def _short(text: str | None) -> str | None:
+    """A text that the registry has room for."""
+    if text is not None and len(text) > _LONGEST:
+        raise InvalidInput(f"a text has more than {_LONGEST} characters")
+    return text
 
 
 def _json(value: object) -> Answer:

@@ -59,7 +59,12 @@ def room(parts: Parts) -> list[Part]:
         Listener(parts.reactor, flags.ec2_listen, flags.ec2_listen_port, users),
         # a bridge's address, which the network worker makes later
         Listener(parts.reactor, flags.metadata_listen, flags.metadata_port, guests, free=True),
-        parts.make(Resumed, instances=parts.operations.instances, power=parts.operations.power),
+        parts.make(
+            Resumed,
+            instances=parts.operations.instances,
+            power=parts.operations.power,
+            images=parts.operations.images,
+        ),
     ]
 
 

@@ -215,7 +215,7 @@ class Door:
                 self.clock,
             ),
             power=PowerControl(database, ComputeClient(self.bus, "compute"), self.clock),
-            images=Images(self.images),
+            images=Images(self.images, database, ComputeClient(self.bus, "compute")),
             key_pairs=KeyPairs(database, self.clock, in_thread=lambda work: succeed(work())),
             security_groups=SecurityGroups(database, self.clock),
             zones=Zones(database, ec2, node),

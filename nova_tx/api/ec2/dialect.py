@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Protocol
 
 from nova_tx import states
-from nova_tx.ids import key_pair_ec2_id
+from nova_tx.ids import instance_ec2_id, key_pair_ec2_id
 from nova_tx.model import Image, Instance, InstanceDetails, KeyPair
 from nova_tx.operations.public_keys import fingerprint_of_2011
 from nova_tx.operations.zones import Zone
@@ -26,6 +26,8 @@ NOT_REQUIRED = "opt-in-not-required"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _FIRST_NEW = "2011-01-01"
+#: The state of an image that there will not be.
+FAILED = "failed"
 
 
 class Dialect(Protocol):
@@ -34,10 +36,12 @@ class Dialect(Protocol):
 
     @ivar blanks: what has no value is an empty element; else it is left out.
     @ivar selects_images: DescribeImages minds Owner and ExecutableBy.
+    @ivar names_images: RegisterImage's Name is a name, not another word for ImageLocation.
     """
 
     blanks: bool
     selects_images: bool
+    names_images: bool
 
     def time(self, when: datetime) -> str:
         """A time, given as naive UTC."""
@@ -81,6 +85,9 @@ class Dialect(Protocol):
     def region_more(self) -> Content:
         """What only this kind of client is told of a region."""
 
+    def deregistered(self, image_id: str) -> Content:
+        """What is said after DeregisterImage."""
+
     def terminated(self) -> Content:
         """What only this kind of client is told after TerminateInstances."""
 
@@ -90,6 +97,7 @@ class Old:
 
     blanks = True
     selects_images = False
+    names_images = False
 
     def time(self, when: datetime) -> str:
         return when.isoformat(" ", "seconds")
@@ -136,6 +144,9 @@ class Old:
     def region_more(self) -> Content:
         return {}
 
+    def deregistered(self, image_id: str) -> Content:
+        return {"imageId": image_id, "return": True}
+
     def terminated(self) -> Content:
         return {"return": True}
 
@@ -164,6 +175,7 @@ class New:
 
     blanks = False
     selects_images = True
+    names_images = True
 
     def time(self, when: datetime) -> str:
         return when.isoformat("T", "milliseconds") + "Z"
@@ -209,11 +221,15 @@ class New:
         return {"groupId": name, "groupName": name}
 
     def image_state(self, image: Image) -> str:
-        return image.state if image.state in ("available", "failed") else "pending"
+        return image.state if image.state in ("available", FAILED) else "pending"
 
     def image_more(self, image: Image) -> Content:
         return {
             "name": image.display_name,
+            "creationDate": image.created_at,
+            "sourceInstanceId": (
+                None if image.instance_id is None else instance_ec2_id(image.instance_id)
+            ),
             "rootDeviceType": "instance-store",
             "virtualizationType": "hvm",
             "hypervisor": "kvm",
@@ -247,6 +263,9 @@ class New:
 
     def region_more(self) -> Content:
         return {"optInStatus": NOT_REQUIRED}
+
+    def deregistered(self, image_id: str) -> Content:
+        return {"return": True}
 
     def terminated(self) -> Content:
         return {}

@@ -1,0 +1,65 @@
+"""Images of instances: what is told again, and what their names may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from sqlalchemy import insert
+
+from nova_tx.compute.client import ComputeClient
+from nova_tx.context import RequestContext
+from nova_tx.db import announced_images
+from nova_tx.db.engine import Database
+from nova_tx.db.schema import instances
+from nova_tx.errors import MalformedImageName, Unavailable
+from nova_tx.image.memory import MemoryImages, machine_image
+from nova_tx.model import ImageSource
+from nova_tx.operations.images import Images, check_name
+from nova_tx.testing.ec2 import Notebook
+from nova_tx.testing.rows import an_instance
+
+JOE = RequestContext("joe", "joe")
+
+
+async def test_told_again(database: Database) -> None:
+    """A host that was not told is told when an API starts; who has no host any more fails."""
+    bus, shelf = Notebook(), MemoryImages()
+    images = Images(shelf, database, ComputeClient(bus, "compute"))
+    row = vars(an_instance(id=7, host="HostB", state_description="imaging"))
+    await database.run(lambda txn: txn.execute(insert(instances).values(**row)))
+    for image_id, instance_id in (("ami-1", 7), ("ami-2", 8)):
+        source = ImageSource(instance_id, None, None, "x86_64")
+        await database.run(announced_images.announce, JOE, image_id, source, image_id, None)
+        image = machine_image(image_id, "joe", state="pending")
+        shelf.add(replace(image, instance_id=instance_id))
+    await images.resume()
+    told = ("compute.HostB", "create_image", {"instance_id": 7, "image_id": "ami-1"})
+    assert bus.casts == [told]
+    assert (await shelf.show(JOE, "ami-1")).state == "pending"
+    lost = await shelf.show(JOE, "ami-2")
+    assert (lost.state, lost.state_reason) == ("failed", "its instance is gone")
+
+
+async def test_host_that_cannot_be_told(database: Database) -> None:
+    """An image is there though its host can't be told yet: the host finds it by itself."""
+    bus, shelf = Notebook(), MemoryImages()
+    bus.failure = Unavailable("the broker is away")
+    images = Images(shelf, database, ComputeClient(bus, "compute"))
+    row = vars(an_instance(id=7, host="HostB", state_description="running", project_id="joe"))
+    await database.run(lambda txn: txn.execute(insert(instances).values(**row)))
+    image_id = await images.create(JOE, 7, "golden", None, no_reboot=True)
+    assert (await shelf.show(JOE, image_id)).state == "pending"
+
+
+@pytest.mark.parametrize("name", ["abc", "a" * 128, "My (new) [image] v1.2/x-y_z'@"])
+def test_names(name: str) -> None:
+    """A name is 3 to 128 of the characters that AWS allows."""
+    check_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "ab", "a" * 129, "abc\n", "a+bc", "naïve", "a:bc"])
+def test_malformed_names(name: str) -> None:
+    """Anything else is no name."""
+    with pytest.raises(MalformedImageName):
+        check_name(name)
