@@ -27,10 +27,12 @@ def test_actions() -> None:
     """The EC2 door has these actions, and no others."""
     found = actions(cast(Operations, SimpleNamespace()))
     assert set(found) == {
+        "CreateImage",
         "CreateKeyPair",
         "DeleteKeyPair",
         "DeregisterImage",
         "DescribeAvailabilityZones",
+        "DescribeImageAttribute",
         "DescribeImages",
         "DescribeInstances",
         "DescribeKeyPairs",
@@ -38,14 +40,17 @@ def test_actions() -> None:
         "DescribeSecurityGroups",
         "GetConsoleOutput",
         "ImportKeyPair",
+        "ModifyImageAttribute",
         "RebootInstances",
         "RegisterImage",
         "RescueInstance",
+        "ResetImageAttribute",
         "RunInstances",
         "StartInstances",
         "StopInstances",
         "TerminateInstances",
         "UnrescueInstance",
+        "UpdateImage",
     }
 
 

@@ -55,6 +55,8 @@ PATIENCE = 60.0
 #: Bytes of the longest answer that is read into memory.
 _LONGEST = 2**26
 _TRIES = 3
+#: Ids that one request asks for.
+_AT_ONCE = 50
 #: Characters of a reason that are kept.
 _REASON = 1000
 
@@ -110,11 +112,16 @@ class ObjectstoreImages:
     async def list(
         self, context: RequestContext, image_ids: tuple[str, ...] = ()
     ) -> tuple[Image, ...]:
-        text = await self._read(context, "GET", [("image_id", each) for each in image_ids])
-        try:
-            return tuple(from_wire(each) for each in json.loads(text))
-        except (ValueError, TypeError, AttributeError) as error:
-            raise Unavailable("the image service does not speak as it should") from error
+        ids = sorted(set(image_ids))
+        found: list[Image] = []
+        for first in range(0, len(ids) or 1, _AT_ONCE):
+            some = ids[first : first + _AT_ONCE]
+            text = await self._read(context, "GET", [("image_id", each) for each in some])
+            try:
+                found += [from_wire(each) for each in json.loads(text)]
+            except (ValueError, TypeError, AttributeError) as error:
+                raise Unavailable("the image service does not speak as it should") from error
+        return tuple(found)
 
     async def show(self, context: RequestContext, image_id: str) -> Image:
         found = await self.list(context, (image_id,))

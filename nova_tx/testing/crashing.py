@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import os
+import secrets
 import shutil
 from collections.abc import Iterator
 from contextlib import suppress
@@ -282,7 +283,8 @@ class Register:
         """The bundle is there."""
 
     def perform(self, cloud: CrashingCloud) -> None:
-        cloud.ec2.register_image(Name="again", ImageLocation="images/disk.manifest.xml")
+        name = f"again-{secrets.token_hex(4)}"
+        cloud.ec2.register_image(Name=name, ImageLocation="images/disk.manifest.xml")
 
     def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
         """Nothing is wrong with the bundle."""

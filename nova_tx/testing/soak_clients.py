@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import http.client
 import random
+import secrets
 import threading
 import time
 from collections.abc import Callable, Mapping
@@ -326,7 +327,8 @@ class ImageOwner(Client):
         registered = self._cloud.upload(self._bucket, "disk", content, self._s3)
         if broken:
             self._s3.put_object(Bucket=self._bucket, Key="disk.part.0", Body=b"not this")
-        found = self._ec2.register_image(Name="disk", ImageLocation=registered)
+        name = f"disk-{secrets.token_hex(4)}"
+        found = self._ec2.register_image(Name=name, ImageLocation=registered)
         return str(found["ImageId"])
 
     def _state(self, image_id: str) -> str:

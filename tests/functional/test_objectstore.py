@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import filecmp
 import hashlib
 import http.client
 import io
@@ -11,7 +12,8 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -21,8 +23,16 @@ import pytest
 from boto.s3.connection import OrdinaryCallingFormat, S3Connection
 from botocore.config import Config
 from botocore.exceptions import ClientError
+from twisted.internet.defer import Deferred
+from twisted.internet.threads import deferToThread
 
 from nova_tx.auth.s3_signatures import S3Request, v2_signature
+from nova_tx.context import RequestContext
+from nova_tx.errors import Unavailable
+from nova_tx.flags import S3Flags
+from nova_tx.image.objectstore import ObjectstoreImages
+from nova_tx.model import ImageSource
+from nova_tx.testing.objectstore_server import known_users
 
 ACCESS, SECRET = "joe-access:joe", "joe-secret"
 KEYS = (
@@ -387,6 +397,81 @@ def test_memory(server: Server) -> None:
     body = client.get_object(Bucket="bucket", Key="large")["Body"]
     assert sum(len(piece) for piece in body.iter_chunks(2**20)) == 256 * 2**20
     assert server.memory("VmHWM") - idle < 32 * 2**20
+
+
+JOE = RequestContext("joe", "joe")
+
+
+@asynccontextmanager
+async def _images(server: Server) -> AsyncIterator[ObjectstoreImages]:
+    """joe's client of the registry of images."""
+    from twisted.internet import reactor
+
+    flags = S3Flags(s3_host="127.0.0.1", s3_port=server.port)
+    found = ObjectstoreImages(flags, await known_users(), reactor)
+    try:
+        yield found
+    finally:
+        await found.close()
+
+
+def _disk(path: Path, mebibytes: int) -> str:
+    with path.open("wb") as file:
+        for _ in range(mebibytes):
+            file.write(os.urandom(2**20))
+    return str(path)
+
+
+async def test_killed_while_an_image_is_brought(server: Server) -> None:
+    """kill -9 in the middle leaves no image and no file; brought again, the image is whole."""
+    path = _disk(server.directory / "disk", 128)
+    new = server.directory / "images" / ".new"
+    async with _images(server) as images:
+        source = ImageSource(1, None, None, "x86_64")
+        image_id = await images.announce(JOE, source, "golden", None)
+        bringing = Deferred.fromCoroutine(images.bring(JOE, image_id, path))
+        await deferToThread(_wait, lambda: _size(new) >= 2**24)
+        server.kill()
+        with pytest.raises(Unavailable):
+            await bringing
+        assert _size(new) > 0
+    server.start()
+    assert [each.name for each in new.parent.iterdir()] == [".new"]
+    assert list(new.iterdir()) == []
+    async with _images(server) as images:
+        assert (await images.show(JOE, image_id)).state == "pending"
+        await images.bring(JOE, image_id, path)
+        os.kill(server.process.pid, signal.SIGKILL)
+    server.kill()
+    server.start()
+    async with _images(server) as images:
+        assert (await images.show(JOE, image_id)).state == "available"
+    assert filecmp.cmp(path, new.parent / image_id / "image", shallow=False)
+
+
+def _size(new: Path) -> int:
+    """Bytes of the files that are on their way."""
+    return sum(each.stat().st_size for each in new.rglob("image"))
+
+
+async def test_memory_while_an_image_is_brought(server: Server) -> None:
+    """256 MiB are brought while who sends and who takes them grow by less than 32 MiB each."""
+    path = _disk(server.directory / "disk", 256)
+    async with _images(server) as images:
+        source = ImageSource(1, None, None, "x86_64")
+        image_id = await images.announce(JOE, source, "golden", None)
+        Path("/proc/self/clear_refs").write_text("5")  # the peak begins anew
+        idle, own = server.memory("VmHWM"), _peak()
+        await images.bring(JOE, image_id, path)
+        assert (await images.show(JOE, image_id)).size == 256 * 2**20
+        assert server.memory("VmHWM") - idle < 32 * 2**20
+        assert _peak() - own < 32 * 2**20
+
+
+def _peak() -> int:
+    """The most bytes that this process had lately."""
+    [line] = [x for x in Path("/proc/self/status").read_text().splitlines() if "VmHWM:" in x]
+    return int(line.split()[1]) * 1024
 
 
 def test_ended(server: Server) -> None:

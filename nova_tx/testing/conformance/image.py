@@ -139,6 +139,14 @@ def make_image_tests(factory: World) -> type:
                 found = await world.images.list(JOE, wanted)
                 assert [each.id for each in found] == [ids[0], ids[2]]
 
+        async def test_many(self) -> None:
+            """A list may be of hundreds of ids."""
+            async with factory() as world:
+                image_id = await world.images.register(JOE, LOCATION)
+                await world.settled(image_id)
+                wanted = (*(f"ami-{number:064}" for number in range(300)), image_id)
+                assert [each.id for each in await world.images.list(JOE, wanted)] == [image_id]
+
         async def test_deregister(self, tmp_path: Path) -> None:
             """An image that was deregistered is gone."""
             async with factory() as world:
