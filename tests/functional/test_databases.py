@@ -26,15 +26,25 @@ from twisted.internet.threads import deferToThread
 
 from nova_tx import states
 from nova_tx.context import RequestContext
-from nova_tx.db import addresses, networks, quotas, reservations, services, upgrade
+from nova_tx.db import (
+    addresses,
+    announced_images,
+    image_permissions,
+    images,
+    networks,
+    quotas,
+    reservations,
+    services,
+    upgrade,
+)
 from nova_tx.db import instances as instance_rows
 from nova_tx.db.clock import utc_now
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import instances, metadata
 from nova_tx.db.schema import quotas as quota_rows
-from nova_tx.errors import QuotaExceeded, StartupError, Unavailable, WrongState
+from nova_tx.errors import DuplicateImageName, QuotaExceeded, StartupError, Unavailable, WrongState
 from nova_tx.flags import QuotaFlags, SqlFlags
-from nova_tx.model import INSTANCE_TYPES, FixedIp, InstanceRequest
+from nova_tx.model import INSTANCE_TYPES, FixedIp, ImageChange, ImageSource, InstanceRequest
 from nova_tx.testing.database import VARIABLE, tested_database
 from nova_tx.testing.databases import MariaDB, PostgreSQL, Server
 
@@ -195,6 +205,32 @@ async def test_addresses(doors: list[Database]) -> None:
     assert sorted(taken) == ids  # type: ignore[type-var]
     assert all(len(each) == 1 for each in taken.values())
     assert set().union(*taken.values()) == {f"10.0.0.{number}" for number in range(2, 2 + MANY)}
+
+
+async def test_names_of_images(doors: list[Database]) -> None:
+    """Of many images of one name that are made at once, one is; many permissions are all given."""
+    source = ImageSource(1, None, None, "x86_64")
+    results = await at_once(
+        [
+            doors[number % 2].run(
+                announced_images.announce, JOE, f"ami-{number}", source, "golden", None
+            )
+            for number in range(MANY)
+        ]
+    )
+    assert sum(each is None for each in results) == 1
+    assert sum(isinstance(each, DuplicateImageName) for each in results) == MANY - 1
+    [image] = await doors[0].read(images.listed, None, True)
+    changes = [ImageChange(add=("eve", f"project{number % 8}")) for number in range(MANY)]
+    given = await at_once(
+        [
+            doors[number % 2].run(image_permissions.change, "physics", False, image.id, each)
+            for number, each in enumerate(changes)
+        ]
+    )
+    assert not [each for each in given if isinstance(each, Exception)]
+    [image] = await doors[0].read(images.listed, "physics", False)
+    assert image.launch_projects == ("eve", *(f"project{number}" for number in range(8)))
 
 
 async def test_quota(doors: list[Database]) -> None:
