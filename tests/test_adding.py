@@ -53,7 +53,7 @@ def examples(tmp_path_factory: pytest.TempPathFactory) -> Iterator[set[str]]:
 def test_the_page_has_its_examples(examples: set[str]) -> None:
     """An action, a driver and a command are shown as whole files."""
     assert examples == {
-        "nova_tx.api.ec2.actions.account",
+        "nova_tx.api.ec2.actions.id_formats",
         "nova_tx.virt.dry",
         "nova_tx.manage.commands.zone",
     }
@@ -63,9 +63,8 @@ def test_the_action_answers(database: Database) -> None:
     """boto3 gets the new action's answer."""
     door = Door(database)
     joe = door.add_user("joe")
-    answer = door.client(joe).describe_account_attributes(AttributeNames=["default-vpc"])
-    (found,) = answer["AccountAttributes"]
-    assert found["AttributeValues"] == [{"AttributeValue": "none"}]
+    answer = door.client(joe).describe_id_format(Resource="instance")
+    assert answer["Statuses"] == [{"Resource": "instance", "UseLongIds": False}]
 
 
 class DryBench:

@@ -13,6 +13,7 @@ import nova_tx.scheduler.policies
 import nova_tx.virt
 import nova_tx.virt.libvirt
 from nova_tx.api.ec2.action import actions
+from nova_tx.api.ec2.actions.absent import ABSENT
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.image.interfaces import IImages
 from nova_tx.manage.catalogue import categories
@@ -51,6 +52,13 @@ def test_actions() -> None:
         "TerminateInstances",
         "UnrescueInstance",
         "UpdateImage",
+        "DescribeAccountAttributes",
+        "DescribeInstanceCreditSpecifications",
+        "DescribeInstanceTypeOfferings",
+        "DescribeInstanceTypes",
+        "DescribeInstancesV6",
+        "DescribeVpcAttribute",
+        *ABSENT,
     }
 
 

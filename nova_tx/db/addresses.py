@@ -15,6 +15,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, Select, false, insert, select, true, update
 
+from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, instances, networks
 from nova_tx.errors import Conflict, FixedIpNotFound, NoMoreAddresses
@@ -207,3 +208,18 @@ def _change(txn: Connection, id: int, **values: Any) -> FixedIp:
 
 def _select() -> Select[Any]:
     return select(*_COLUMNS).order_by(fixed_ips.c.id)
+
+
+def ranges_v6(txn: Connection, context: RequestContext) -> tuple[tuple[int, str, str], ...]:
+    """
+    Instances that the caller may see in networks with IPv6: id, MAC address, the network's range.
+    """
+    query = (
+        select(instances.c.id, instances.c.mac_address, networks.c.cidr_v6)
+        .join(fixed_ips, fixed_ips.c.instance_id == instances.c.id)
+        .join(networks, networks.c.id == fixed_ips.c.network_id)
+        .where(networks.c.cidr_v6.is_not(None))
+    )
+    if not context.is_admin:
+        query = query.where(instances.c.project_id == context.project)
+    return tuple((row.id, row.mac_address, row.cidr_v6) for row in txn.execute(query))

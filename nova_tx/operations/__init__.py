@@ -7,8 +7,10 @@ from dataclasses import dataclass
 from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
+from nova_tx.operations.ipv6 import Ipv6
 from nova_tx.operations.key_pairs import KeyPairs
 from nova_tx.operations.power import PowerControl
+from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 
@@ -24,3 +26,5 @@ class Operations:
     security_groups: SecurityGroups
     zones: Zones
     accounts: Accounts
+    quotas: Quotas
+    ipv6: Ipv6

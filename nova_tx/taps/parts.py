@@ -46,8 +46,10 @@ from nova_tx.operations import Operations
 from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
+from nova_tx.operations.ipv6 import Ipv6
 from nova_tx.operations.key_pairs import KeyPairs
 from nova_tx.operations.power import PowerControl
+from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 from nova_tx.process import IRunner, Runner
@@ -198,6 +200,8 @@ class Parts:
             security_groups=self.make(SecurityGroups),
             zones=self.make(Zones),
             accounts=self.make(Accounts),
+            quotas=self.make(Quotas),
+            ipv6=self.make(Ipv6),
         )
 
     @cached_property

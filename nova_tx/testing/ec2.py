@@ -47,8 +47,10 @@ from nova_tx.operations import Operations
 from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
+from nova_tx.operations.ipv6 import Ipv6
 from nova_tx.operations.key_pairs import KeyPairs
 from nova_tx.operations.power import PowerControl
+from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.zones import Zones
 from nova_tx.rpc.interfaces import IRPC
@@ -228,6 +230,8 @@ class Door:
                 flags.section(CryptoFlags),
                 in_thread=lambda work, *args: succeed(work(*args)),
             ),
+            quotas=Quotas(database, flags.section(QuotaFlags)),
+            ipv6=Ipv6(database),
         )
         self.site = ec2_site(self.users, self.operations, ec2, flags.section(AuthFlags), self.clock)
         self.metadata_site = metadata_site(self.operations, ec2, self.clock)

@@ -10,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from sqlalchemy import Connection
 
 from nova_tx import states
+from nova_tx.api.ec2.actions.absent import ABSENT
 from nova_tx.db import instances, services
 from nova_tx.model import User
 from nova_tx.testing.ec2 import Door, an_image, inline
@@ -19,15 +20,13 @@ Requests = Sequence[Mapping[str, str]]
 #: Instance 1 runs, instance 2 is stopped; both are joe's.
 RUNS, STOPPED = "i-00000001", "i-00000002"
 
-_FILTER = {"Filter.1.Name": "tag:role", "Filter.1.Value.1": "web*", "MaxResults": "5"}
-#: An ED25519 key's public half, as ssh-keygen writes it.
-PUBLIC_KEY = base64.b64encode(
-    b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAOhB7/zzhC+HXDdGOdLwJln5NYwm6UNXx3chmQSVTG4"
-).decode()
+_TAGGED = {"Filter.1.Name": "tag:role", "Filter.1.Value.1": "web*"}
+_FILTER = {**_TAGGED, "MaxResults": "5"}
 
 #: By action, requests of joe, an administrator; each finds a door just furnished.
 EXAMPLES: Mapping[str, Requests] = {
     # instances
+    "DescribeInstancesV6": ({}, {"InstanceId.1": RUNS}),
     "DescribeInstances": ({}, {"InstanceId.1": RUNS}),
     "GetConsoleOutput": ({"InstanceId": RUNS},),
     "RebootInstances": ({"InstanceId.1": RUNS},),
@@ -51,15 +50,51 @@ EXAMPLES: Mapping[str, Requests] = {
     "DescribeImages": ({}, {"ImageId.1": "ami-mine"}, {"Owner.1": "self"}),
     "RegisterImage": ({"ImageLocation": "bucket/image.manifest.xml"},),
     # key pairs
-    "CreateKeyPair": ({"KeyName": "made"},),
-    "DeleteKeyPair": ({"KeyName": "there"},),
-    "DescribeKeyPairs": ({}, {"KeyName.1": "there"}, {"IncludePublicKey": "true"}),
-    "ImportKeyPair": ({"KeyName": "mine", "PublicKeyMaterial": PUBLIC_KEY},),
+    "CreateKeyPair": ({"KeyName": "made", "KeyType": "ed25519", "KeyFormat": "pem"},),
+    "DeleteKeyPair": ({"KeyName": "there"}, {"KeyPairId": "key-00000001"}),
+    "DescribeKeyPairs": (
+        {},
+        {"KeyName.1": "there"},
+        {"KeyPairId.1": "key-00000001", "IncludePublicKey": "true"},
+        {"Filter.1.Name": "fingerprint", "Filter.1.Value.1": "*:*"},
+    ),
+    "ImportKeyPair": (
+        {
+            "KeyName": "taken",
+            "PublicKeyMaterial": base64.b64encode(
+                b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID6A/m5YjRRPtXw2GvHm79yEcn23iWIoi6UsJIk99Pex"
+            ).decode(),
+        },
+    ),
     # security groups
     "DescribeSecurityGroups": ({}, {"GroupName.1": "default"}),
     # zones and regions
-    "DescribeAvailabilityZones": ({}, {"ZoneName.1": "nova"}, {"ZoneName.1": "verbose"}),
-    "DescribeRegions": ({}, {"RegionName.1": "nova"}),
+    "DescribeAvailabilityZones": (
+        {},
+        {"ZoneName.1": "nova"},
+        {"ZoneName.1": "verbose"},
+        {"Filter.1.Name": "state", "Filter.1.Value.1": "available"},
+    ),
+    "DescribeRegions": (
+        {},
+        {"RegionName.1": "nova"},
+        {"Filter.1.Name": "region-name", "Filter.1.Value.1": "n*"},
+    ),
+    # types and the account
+    "DescribeInstanceTypes": (
+        {},
+        {"InstanceType.1": "m1.tiny"},
+        {"Filter.1.Name": "vcpu-info.default-vcpus", "Filter.1.Value.1": "1", "MaxResults": "5"},
+    ),
+    "DescribeInstanceTypeOfferings": (
+        {"MaxResults": "5"},
+        {"LocationType": "availability-zone", "Filter.1.Name": "location", "Filter.1.Value": "n*"},
+    ),
+    "DescribeAccountAttributes": ({}, {"AttributeName.1": "default-vpc"}),
+    # what there is none of
+    **{name: ({}, _FILTER if absent.pages else _TAGGED) for name, absent in ABSENT.items()},
+    "DescribeInstanceCreditSpecifications": ({}, _FILTER),
+    "DescribeVpcAttribute": (),
 }
 
 

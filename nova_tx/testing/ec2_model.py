@@ -30,6 +30,7 @@ ELEMENTS = {
     ("Instance", "dnsNameV6"): "Nova's, of DescribeInstancesV6",
     ("DeregisterImageResult", "imageId"): "Eucalyptus and Nova say what was deregistered",
     ("Image", "displayName"): "Nova's name of an image",
+    ("DescribeInstanceTypesResult", "instanceTypeDetails"): "Eucalyptus', before AWS had any",
 }
 #: Values that AWS's lists of them do not have: the list's shape, and ours.
 VALUES = {

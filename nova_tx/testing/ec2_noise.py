@@ -138,7 +138,7 @@ class Noise:
 
 # made once: hypothesis looks at each strategy that it has not seen
 _ACTION = st.sampled_from(sorted(ACTIONS))
-_EXAMPLE = {action: st.sampled_from(EXAMPLES.get(action, ({},))) for action in ACTIONS}
+_EXAMPLE = {action: st.sampled_from(EXAMPLES.get(action) or ({},)) for action in ACTIONS}
 _NAME = {action: _name(action) for action in ACTIONS}
 _CHANGES = st.lists(st.integers(0, 5), max_size=4)
 _ODD = st.integers(0, 15)

@@ -22,14 +22,16 @@ STATES = (
     [
         ("2009-11-30", dialect.Old),
         ("2010-12-31", dialect.Old),
-        ("2011-01-01", dialect.New),
+        ("2011-01-01", dialect.Newish),
+        ("2016-11-14", dialect.Newish),
         ("2016-11-15", dialect.New),
         ("nova", dialect.New),
     ],
 )
 def test_of(version: str, kind: type) -> None:
-    """Versions before 2011-01-01 are old, all others new."""
-    assert isinstance(dialect.of(version), kind)
+    """Versions before 2011-01-01 are old, all others new, if with gaps before 2016-11-15."""
+    assert type(dialect.of(version)) is kind
+    assert issubclass(dialect.Newish, dialect.New)
 
 
 def test_times() -> None:

@@ -73,10 +73,9 @@ def test_zones_verbose(door: Door, admin: User) -> None:
 )
 def test_zone_filters(zones: Door, joe: User, name: str, value: str, found: list[str]) -> None:
     """Zones are filtered by what AWS documents and this cloud has."""
-    answer = zones.client(joe).describe_availability_zones(
-        Filters=[{"Name": name, "Values": [value]}]
-    )
-    assert [zone["ZoneName"] for zone in answer["AvailabilityZones"]] == found
+    given = {"Filter.1.Name": name, "Filter.1.Value.1": value}
+    answer = zones.ask(joe, "DescribeAvailabilityZones", given)
+    assert [each.text for each in answer.xml.iterfind(".//{*}zoneName")] == found
 
 
 def test_regions(door: Door, joe: User) -> None:

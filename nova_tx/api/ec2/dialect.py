@@ -28,6 +28,7 @@ _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _FIRST_NEW = "2011-01-01"
 #: The state of an image that there will not be.
 FAILED = "failed"
+_LATEST = "2016-11-15"
 
 
 class Dialect(Protocol):
@@ -37,11 +38,13 @@ class Dialect(Protocol):
     @ivar blanks: what has no value is an empty element; else it is left out.
     @ivar selects_images: DescribeImages minds Owner and ExecutableBy.
     @ivar names_images: RegisterImage's Name is a name, not another word for ImageLocation.
+    @ivar types_of_aws: DescribeInstanceTypes answers as AWS does, else as Eucalyptus.
     """
 
     blanks: bool
     selects_images: bool
     names_images: bool
+    types_of_aws: bool
 
     def time(self, when: datetime) -> str:
         """A time, given as naive UTC."""
@@ -98,6 +101,7 @@ class Old:
     blanks = True
     selects_images = False
     names_images = False
+    types_of_aws = False
 
     def time(self, when: datetime) -> str:
         return when.isoformat(" ", "seconds")
@@ -176,6 +180,7 @@ class New:
     blanks = False
     selects_images = True
     names_images = True
+    types_of_aws = True
 
     def time(self, when: datetime) -> str:
         return when.isoformat("T", "milliseconds") + "Z"
@@ -271,6 +276,14 @@ class New:
         return {}
 
 
+class Newish(New):
+    """AWS's formats; what AWS has had since 2016 only, as Eucalyptus had it."""
+
+    types_of_aws = False
+
+
 def of(version: str) -> Dialect:
     """The dialect of a request's C{Version}; what is no date is new."""
-    return Old() if _DATE.match(version) and version < _FIRST_NEW else New()
+    if not _DATE.match(version):
+        return New()
+    return Old() if version < _FIRST_NEW else Newish() if version < _LATEST else New()
