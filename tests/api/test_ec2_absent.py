@@ -40,6 +40,14 @@ def test_none_of_that_name(door: Door, joe: User, action: str, name: str) -> Non
         ("DescribeVpcs", {"Colour": "red"}, "UnknownParameter"),
         ("DescribeVpcs", {"Filter.1.Name": "state"}, "MissingParameter"),
         ("DescribeVpcs", {"DryRun": "true"}, "DryRunOperation"),
+        ("DescribeVpcs", {"VpcId.1": "vpc-1"}, "InvalidVpcID.NotFound"),
+        ("DescribeSubnets", {"SubnetId.1": "subnet-1"}, "InvalidSubnetID.NotFound"),
+        (
+            "DescribeNetworkInterfaces",
+            {"NetworkInterfaceId.1": "eni-1"},
+            "InvalidNetworkInterfaceID.NotFound",
+        ),
+        ("DescribeNetworkAcls", {"NetworkAclId.1": "acl-1"}, "InvalidNetworkAclID.NotFound"),
         ("DescribeBundleTasks", {"MaxResults": "5"}, "UnknownParameter"),
         ("DescribeVpcAttribute", {"VpcId": "vpc-1"}, "MissingParameter"),
         (

@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import pytest
-from sqlalchemy import Connection, event, insert, select
+from sqlalchemy import Connection, delete, event, insert, select
 
 from nova_tx.db import certificates, projects, users
 from nova_tx.db.engine import Database, now
-from nova_tx.db.schema import floating_ips, instances, key_pairs, networks
+from nova_tx.db.schema import (
+    floating_ips,
+    instances,
+    key_pairs,
+    networks,
+    user_project_association,
+)
 from nova_tx.db.schema import users as user_rows
 from nova_tx.errors import Duplicate
 
@@ -56,6 +62,15 @@ async def test_refused_creation_leaves_nothing(database: Database) -> None:
     with pytest.raises(Duplicate):
         await database.run(projects.create, "shop", "ann", None)
     assert not (await database.read(users.member, "ann", "shop")).member
+
+
+async def test_a_manager_by_name_alone(database: Database) -> None:
+    """A manager who was never written down as a member is one still when another takes over."""
+    await _shop(database)
+    await database.run(users.create, "ann", "ann-access", "secret", False)
+    await database.run(lambda txn: txn.execute(delete(user_project_association)))
+    changed = await database.run(projects.modify, "shop", "ann", None)
+    assert changed.members == {"joe", "ann"}
 
 
 async def test_key_pairs_go(database: Database) -> None:

@@ -53,7 +53,7 @@ class Boto2(Client):
         return [each.attribute_name for each in self.ec2.describe_account_attributes()]
 
     def DescribeInstanceTypes(self) -> list[str]:
-        # it asks as Eucalyptus answers, and finds no AWS's
+        # as Eucalyptus answers
         return [each.name for each in self.ec2.get_all_instance_types()]
 
     def DescribeSecurityGroups(self) -> list[str]:

@@ -88,7 +88,7 @@ class Euca2ools3(Client):
         return self.texts(path, "DescribeAccountAttributes")
 
     def DescribeInstanceTypes(self) -> list[str]:
-        return self.texts("instanceTypeSet/item/instanceType", "DescribeInstanceTypes")
+        return self.texts("instanceTypeDetails/item/name", "DescribeInstanceTypes")
 
     def DescribeSecurityGroups(self) -> list[str]:
         return self.texts("securityGroupInfo/item/groupName", "DescribeSecurityGroups")

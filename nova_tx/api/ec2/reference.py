@@ -8,10 +8,11 @@ import dataclasses
 import inspect
 import re
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import groupby
 from typing import Any, cast
 
+from nova_tx.api.ec2 import admin
 from nova_tx.api.ec2.action import Action, actions
 from nova_tx.api.ec2.schema import Parameter, Structures
 from nova_tx.auth.roles import EVERYONE
@@ -48,22 +49,35 @@ action takes `DryRun`. What is neither listed nor ignored is refused with `Unkno
 old and new clients are answered is in [behaviour.md](behaviour.md).
 """
 
+_ADMINISTRATORS = """\
+# For administrators
+
+At `/services/Admin`; a client says `nova` as its `Version`.
+"""
+
 
 def page() -> str:
     """The page."""
-    found = [type(each) for each in actions(cast(Operations, None)).values()]
-    found.sort(key=lambda each: (each.__module__, each.__name__))
-    parts = [_HEAD]
-    for module, members in groupby(found, lambda each: each.__module__):
-        title = _first_line(sys.modules[module]).partition("  ")[0].rstrip(".")
-        parts.append(f"## {title.removeprefix('Actions on ').capitalize()}\n")
-        parts += [_section(each) for each in members]
+    nobody = cast(Operations, None)
+    parts = [_HEAD, *_chapters(actions(nobody).values(), since)]
+    parts += [_ADMINISTRATORS, *_chapters(actions(nobody, admin).values(), lambda name: "Nova")]
     return "\n".join(parts)
 
 
-def _section(action: type[Action]) -> str:
+def _chapters(found: Iterable[Action], whose: Callable[[str], str]) -> Iterator[str]:
+    """A chapter for each module, a section for each action of it."""
+    kinds = sorted(map(type, found), key=lambda each: (each.__module__, each.__name__))
+    for module, members in groupby(kinds, lambda each: each.__module__):
+        title = _first_line(sys.modules[module]).partition("  ")[0].partition(": ")[0]
+        title = title.partition(".")[0].removeprefix("Actions on ")
+        yield f"## {title[0].upper()}{title[1:]}\n"
+        for each in members:
+            yield _section(each, whose(each.__name__))
+
+
+def _section(action: type[Action], whose: str) -> str:
     lines = [f"### {action.__name__}", "", _plain(_first_line(action)), ""]
-    lines += [f"For {_roles(action)}. Since: {since(action.__name__)}.", ""]
+    lines += [f"For {_roles(action)}. Since: {whose}.", ""]
     rows = [
         f"| `{'`, `'.join(names)}` | {kind} | {'required' if required else ''} |"
         for names, kind, required in parameters(action.Params)
