@@ -210,6 +210,12 @@ class ComputeFlags:
     instances_path: str = flag("$state_path/instances", "directory of guests' files")
     default_instance_type: str = flag("m1.small", "type when a request names none")
     minimum_root_size: int = flag(10 * 2**30, "bytes that root disks are grown to (not m1.tiny's)")
+    max_build_attempts: int = flag(
+        5, "times that an instance is begun, if each time the daemon dies of it"
+    )
+    rescue_image_id: str = flag("ami-rescue", "image that rescued instances boot; a public one")
+    rescue_kernel_id: str = flag("aki-rescue", "its kernel; empty for none")
+    rescue_ramdisk_id: str = flag("ari-rescue", "its ramdisk; empty for none")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -220,7 +226,7 @@ class LibvirtFlags:
     libvirt_uri: str = flag("", "connection, instead of the one for libvirt_type")
     use_cow_images: bool = flag(True, "root disks are qcow2 over the shared image, not copies")
     reboot_grace_seconds: int = flag(
-        30, "seconds a guest has to shut itself down before a reboot cuts its power"
+        30, "seconds a guest has to shut itself down before a reboot or stop cuts its power"
     )
 
 

@@ -341,6 +341,21 @@ class NetworkPlan:
 
 
 @dataclass(frozen=True)
+class BootFiles:
+    """
+    Files on this host that a guest boots from.
+
+    @ivar image: of the root disk (raw), read only, shared by guests.
+    @ivar kernel: None for an image that boots by itself.
+    @ivar ramdisk: None without one.
+    """
+
+    image: str
+    kernel: str | None
+    ramdisk: str | None
+
+
+@dataclass(frozen=True)
 class GuestSpec:
     """
     All that a virt driver may know of a guest.

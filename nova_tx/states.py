@@ -91,7 +91,7 @@ STOP = _move(
     *(RESCUING, RESCUED, UNRESCUING, IMAGING),
 )
 #: It runs from the disk of a rescue image.
-SHELTER = _move(RESCUED, RESCUING)
+SHELTER = _move(RESCUED, RESCUING, UNRESCUING)
 #: A user asked for a reboot.
 REBOOT = _move(REBOOTING, RUNNING, SHUTDOWN)
 #: A user asked for it to be switched off.

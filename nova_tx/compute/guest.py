@@ -8,18 +8,9 @@ import os
 import re
 from dataclasses import dataclass
 
-from nova_tx.model import GuestSpec, Instance, Nic
+from nova_tx.model import BootFiles, GuestSpec, Instance, Nic
 
 _NUMBER = re.compile(r"%0?\d*([dx])")
-
-
-@dataclass(frozen=True)
-class Files:
-    """Paths of an instance's images on this host."""
-
-    image: str
-    kernel: str | None
-    ramdisk: str | None
 
 
 @dataclass(frozen=True)
@@ -56,13 +47,20 @@ class Places:
 
 
 def image_ids(instance: Instance, null_kernel: str) -> tuple[str, str | None, str | None]:
+    """Image, kernel and ramdisk of an instance."""
+    return boot_ids(instance.image_id, instance.kernel_id, instance.ramdisk_id, null_kernel)
+
+
+def boot_ids(
+    image: str, kernel: str | None, ramdisk: str | None, null_kernel: str
+) -> tuple[str, str | None, str | None]:
     """Image, kernel and ramdisk; a disk that boots by itself has neither of the last two."""
-    kernel = instance.kernel_id if instance.kernel_id not in ("", null_kernel) else None
-    return instance.image_id, kernel, (instance.ramdisk_id or None) if kernel else None
+    kernel = kernel if kernel not in ("", null_kernel) else None
+    return image, kernel, (ramdisk or None) if kernel else None
 
 
 def guest(
-    instance: Instance, nic: Nic, files: Files, places: Places, minimum_root_size: int
+    instance: Instance, nic: Nic, files: BootFiles, places: Places, minimum_root_size: int
 ) -> GuestSpec:
     """
     All that the driver may know.

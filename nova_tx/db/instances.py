@@ -132,6 +132,17 @@ def fail(txn: Connection, instance_id: int, reason: str) -> Instance:
     return failed
 
 
+def count_attempts(txn: Connection, instance_id: int, attempts: int) -> Instance:
+    """
+    Write how often an instance was begun.
+
+    @raise InstanceNotFound: there is no such row.
+    """
+    where = instances.c.id == instance_id
+    txn.execute(update(instances).where(where).values(build_attempts=attempts))
+    return get(txn, instance_id)
+
+
 # Several.
 
 

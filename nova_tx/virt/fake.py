@@ -1,7 +1,8 @@
 """
 Guests that are files: a hypervisor for tests, and for clouds without one.     [spec/07 section 12]
 
-A guest is C{guest.json} in its directory, so it outlives the daemon as real ones do.
+A guest is C{guest.json} in its directory, so it outlives the daemon as real ones do;
+its disk is the first 64 KiB of its image.
 """
 
 from __future__ import annotations
@@ -15,11 +16,17 @@ from zope.interface import implementer
 
 from nova_tx.errors import VirtError
 from nova_tx.flags import ComputeFlags
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
 
 _FILE = "guest.json"
+#: Files in a guest's directory.
+DISK, RESCUE_DISK = "disk", "disk.rescue"
+#: Bytes of its image that are a guest's disk.
+DISK_BYTES = 2**16
+#: End of the name of a copy that is not whole.
+PART = "+part"
 
 
 @implementer(IVirtDriver)
@@ -44,16 +51,15 @@ class FakeDriver:
 
     async def spawn(self, spec: GuestSpec) -> None:
         """
-        Write the guest's file.
+        Write the guest's disk, which is the beginning of its image, and its file.
 
         @raise VirtError: one of its images is not there.
         """
         if (await self.guests()).get(spec.name) == Power.RUNNING:
             return
-        for path in (spec.image, spec.kernel, spec.ramdisk):
-            if path is not None and not os.path.isfile(path):
-                raise VirtError(f"{spec.name} has no image file {path}")
+        _check(spec.name, spec.image, spec.kernel, spec.ramdisk)
         os.makedirs(spec.directory, exist_ok=True)
+        _begin_disk(spec.image, os.path.join(spec.directory, DISK))
         self._set(spec.name, spec.directory, Power.RUNNING)
 
     async def reboot(self, spec: GuestSpec) -> None:
@@ -62,14 +68,69 @@ class FakeDriver:
 
         @raise VirtError: it was never started here.
         """
-        if not os.path.isfile(os.path.join(spec.directory, _FILE)):
-            raise VirtError(f"{spec.name} has no disks to start from")
-        self.switch_off(spec.name)
+        _known(spec.name, spec.directory)
+        self._cut(spec.name)
         self._set(spec.name, spec.directory, Power.RUNNING)
+
+    async def start(self, spec: GuestSpec) -> None:
+        """
+        Switch the guest on.
+
+        @raise VirtError: it was never started here.
+        """
+        _known(spec.name, spec.directory)
+        if (await self.guests()).get(spec.name) != Power.RUNNING:
+            _unlink(os.path.join(spec.directory, RESCUE_DISK))
+            self._set(spec.name, spec.directory, Power.RUNNING)
+
+    async def stop(self, name: str, force: bool = False) -> None:
+        """Switch the guest off."""
+        self._cut(name)
+
+    async def rescue(self, spec: GuestSpec, files: BootFiles) -> None:
+        """
+        Put another disk beside the guest's own, and switch it off and on.
+
+        @raise VirtError: it was never started here, or a file is not there.
+        """
+        _known(spec.name, spec.directory)
+        _check(spec.name, files.image, files.kernel, files.ramdisk)
+        self._cut(spec.name)
+        _begin_disk(files.image, os.path.join(spec.directory, RESCUE_DISK))
+        self._set(spec.name, spec.directory, Power.RUNNING)
+
+    async def unrescue(self, spec: GuestSpec) -> None:
+        """
+        Remove that disk, switch the guest off and on.
+
+        @raise VirtError: it was never started here.
+        """
+        _known(spec.name, spec.directory)
+        self._cut(spec.name)
+        await self.start(spec)
+
+    async def snapshot(self, name: str, directory: str, path: str) -> None:
+        """
+        Copy the guest's disk.
+
+        @raise VirtError: it has none.
+        """
+        if os.path.exists(path):
+            return
+        try:
+            shutil.copyfile(os.path.join(directory, DISK), path + PART)
+        except OSError as error:
+            raise VirtError(f"the disk of {name} can't be copied: {error}") from error
+        os.replace(path + PART, path)
+
+    async def discard(self, name: str, path: str) -> None:
+        """Remove a copy of a disk."""
+        for each in (path, path + PART):
+            _unlink(each)
 
     async def destroy(self, name: str, directory: str) -> None:
         """End the guest and remove its directory."""
-        self.switch_off(name)
+        self._cut(name)
         shutil.rmtree(directory, ignore_errors=True)
 
     async def guests(self) -> Mapping[str, Power]:
@@ -90,19 +151,49 @@ class FakeDriver:
 
     def switch_off(self, name: str) -> None:
         """What a guest does that switches itself off; one that does not run: nothing."""
-        directory = os.path.join(self._path, name)
+        if self._runs(name):
+            self._tell(name, Power.SHUTDOWN)
+            self._cut(name)
+
+    def _cut(self, name: str) -> None:
+        if self._runs(name):
+            self._set(name, os.path.join(self._path, name), Power.SHUTOFF)
+
+    def _runs(self, name: str) -> bool:
         try:
-            with open(os.path.join(directory, _FILE), encoding="utf-8") as file:
-                running = json.load(file)["power"] == Power.RUNNING
+            with open(os.path.join(self._path, name, _FILE), encoding="utf-8") as file:
+                return bool(json.load(file)["power"] == Power.RUNNING)
         except FileNotFoundError:
-            return
-        if running:
-            self._set(name, directory, Power.SHUTOFF)
+            return False
 
     def _set(self, name: str, directory: str, power: Power) -> None:
         path = os.path.join(directory, _FILE)
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump({"name": name, "power": int(power)}, file)
         os.replace(path + ".new", path)
+        self._tell(name, power)
+
+    def _tell(self, name: str, power: Power) -> None:
         for seen in tuple(self._watchers):
             seen(name, power)
+
+
+def _known(name: str, directory: str) -> None:
+    if not os.path.isfile(os.path.join(directory, _FILE)):
+        raise VirtError(f"{name} has no disks to start from")
+
+
+def _check(name: str, *files: str | None) -> None:
+    for path in files:
+        if path is not None and not os.path.isfile(path):
+            raise VirtError(f"{name} has no image file {path}")
+
+
+def _begin_disk(image: str, disk: str) -> None:
+    with open(image, "rb") as source, open(disk, "wb") as target:
+        target.write(source.read(DISK_BYTES))
+
+
+def _unlink(path: str) -> None:
+    if os.path.exists(path):
+        os.unlink(path)

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from zope.interface import Attribute, Interface
 
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.states import Power
 
 
@@ -37,6 +37,9 @@ class IVirtDriver(Interface):
         """
         From now on call C{seen(name, power)} on the reactor when a guest
         changes by itself or by ours: started, switched off, crashed.
+
+        C{Power.SHUTDOWN} is told of a guest that switches itself off, before
+        C{SHUTOFF}; of one whose power is cut from outside it is not.
         """
 
     def spawn(spec: GuestSpec) -> Awaitable[None]:
@@ -56,6 +59,57 @@ class IVirtDriver(Interface):
         A guest that is not running is started.
 
         @raise VirtError: it could not be started again.
+        """
+
+    def start(spec: GuestSpec) -> Awaitable[None]:
+        """
+        Switch a guest on that is off, from the disks that it has; one that runs is left alone.
+
+        @raise VirtError: it has no disks here, or could not be started.
+        """
+
+    def stop(name: str, force: bool = False) -> Awaitable[None]:
+        """
+        Switch a guest off; its disks stay. No guest: nothing to do.
+
+        Unless C{force} is set it is asked to shut itself down, and its power
+        is cut only if it does not.
+
+        @raise VirtError: the guest would not end.
+        """
+
+    def rescue(spec: GuestSpec, files: BootFiles) -> Awaitable[None]:
+        """
+        Switch the guest off, and start it from a disk of its own that is made
+        of C{files}, with its root disk as the second.
+
+        Done again, it begins with a new disk.
+
+        @raise VirtError: it has no disks here, or could not be started so; it
+            is as it was, or off.
+        """
+
+    def unrescue(spec: GuestSpec) -> Awaitable[None]:
+        """
+        Switch the guest off, remove what L{rescue} made, start it from its own disks.
+
+        @raise VirtError: it has no disks here, or could not be started.
+        """
+
+    def snapshot(name: str, directory: str, path: str) -> Awaitable[None]:
+        """
+        Copy a guest's root disk to a raw file that needs no other; it is at
+        C{path} whole or not at all, and one that is there is left alone.
+
+        A guest that runs is paused meanwhile, and runs on afterwards.
+
+        @raise VirtError: it has no disks here, or there is no room.
+        """
+
+    def discard(name: str, path: str) -> Awaitable[None]:
+        """
+        Remove what L{snapshot} made, whole or half; a guest that it left
+        paused runs on. Nothing there: nothing to do.
         """
 
     def destroy(name: str, directory: str) -> Awaitable[None]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import pytest
 
-from nova_tx.compute.guest import Files, Places, guest, image_ids
+from nova_tx.compute.guest import Places, guest, image_ids
+from nova_tx.model import BootFiles
 from nova_tx.testing.guests import NIC
 from nova_tx.testing.rows import an_instance
 
 PLACES = Places("instance-%08x", "/instances")
-FILES = Files("/base/ami", "/base/aki", "/base/ari")
+FILES = BootFiles("/base/ami", "/base/aki", "/base/ari")
 
 
 @pytest.mark.parametrize(

@@ -14,6 +14,7 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from xml.etree.ElementTree import fromstring
 
 import pytest
 from twisted.internet import reactor
@@ -25,11 +26,12 @@ from nova_tx.errors import VirtError
 from nova_tx.flags import LibvirtFlags
 from nova_tx.local import guest_image, processes
 from nova_tx.local.libvirtd import PrivateLibvirtd
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.process import Runner
 from nova_tx.states import Power
 from nova_tx.testing.conformance.virt import Seen, make_virt_tests
 from nova_tx.testing.guests import NIC, boot_sector, guest_spec
+from nova_tx.virt.libvirt import domains
 from nova_tx.virt.libvirt.driver import LibvirtDriver
 
 #: The network namespace of this module's libvirtd, with a bridge in it.
@@ -136,6 +138,51 @@ async def test_console(tmp_path: Path) -> None:
         assert await _said(driver, spec, b"hello from the guest", 2)
 
 
+async def test_ended_from_outside(tmp_path: Path) -> None:
+    """A guest that is ended by a signal from its host is not said to have done it itself."""
+    spec = guest_spec(tmp_path, NAME)
+    async with _running(spec) as driver:
+        reports: list[Power] = []
+        driver.watch(lambda name, power: reports.append(power))
+        seen = Seen(driver)
+        _switch_off(NAME)
+        await seen.until(NAME, Power.SHUTOFF, Power.CRASHED)
+        assert Power.SHUTDOWN not in reports
+
+
+@pytest.mark.parametrize("cow", [True, False])
+async def test_rescue_boots_another_disk(tmp_path: Path, cow: bool) -> None:
+    """A rescued guest boots the rescue image, its own disk is the second, and it gets it back."""
+    spec = guest_spec(tmp_path, NAME, content=boot_sector("its own disk\r\n"))
+    image = tmp_path / "_base" / "ami-rescue"
+    image.write_bytes(boot_sector("the rescue\r\n").ljust(2**20, b"\0"))
+    async with _running(spec, cow) as driver:
+        await _said(driver, spec, b"its own disk")
+        await driver.rescue(spec, BootFiles(str(image), None, None))
+        await _said(driver, spec, b"the rescue")
+        text = await driver._thread.run(lambda conn: conn.lookupByName(NAME).XMLDesc())
+        targets = {
+            target.get("dev"): source.get("file")
+            for disk in fromstring(text).iter("disk")
+            if (target := disk.find("target")) is not None
+            and (source := disk.find("source")) is not None
+        }
+        assert targets == {"vda": f"{spec.directory}/disk.rescue", "vdb": f"{spec.directory}/disk"}
+        await driver.unrescue(spec)
+        assert b"the rescue" in await _said(driver, spec, b"its own disk", 2)
+
+
+async def test_paused_by_a_crash(tmp_path: Path) -> None:
+    """A guest that was left paused in the middle of a copy runs on when the copy is made again."""
+    spec, copy = guest_spec(tmp_path, NAME), str(tmp_path / "copy")
+    async with _running(spec) as driver:
+        for done in (driver.snapshot(NAME, spec.directory, copy), driver.discard(NAME, copy)):
+            await driver._thread.run(domains.suspend, NAME)
+            assert (await driver.guests())[NAME] == Power.PAUSED
+            await done
+            assert (await driver.guests())[NAME] == Power.RUNNING
+
+
 async def test_console_end(tmp_path: Path) -> None:
     """Of a long console the last 64 KiB are shown."""
     spec = guest_spec(tmp_path, NAME)
@@ -147,13 +194,14 @@ async def test_console_end(tmp_path: Path) -> None:
 
 
 async def test_powers_off(tmp_path: Path) -> None:
-    """A guest that switches itself off is gone from the hypervisor, and that is told."""
+    """A guest that switches itself off is gone from the hypervisor, and both is told."""
     spec = guest_spec(tmp_path, NAME, content=boot_sector("bye\r\n", power_off=True))
     driver = _driver()
     await driver.open()
     seen = Seen(driver)
     try:
         await driver.spawn(spec)
+        await seen.until(NAME, Power.SHUTDOWN)
         await seen.until(NAME, Power.SHUTOFF)
         assert NAME not in await driver.guests()
         assert b"bye" in await driver.console_output(NAME, spec.directory)

@@ -179,7 +179,9 @@ async def test_broken_meanwhile() -> None:
         ("STARTED", 0, Power.RUNNING),
         ("RESUMED", 0, Power.RUNNING),
         ("SUSPENDED", 0, Power.PAUSED),
-        ("SHUTDOWN", 0, Power.SHUTDOWN),
+        ("SHUTDOWN", 0, None),
+        ("SHUTDOWN", 1, Power.SHUTDOWN),  # by the guest
+        ("SHUTDOWN", 2, None),  # by its host
         ("STOPPED", 0, Power.SHUTOFF),
         ("STOPPED", 2, Power.CRASHED),
         ("CRASHED", 0, Power.CRASHED),
@@ -207,9 +209,9 @@ async def test_end_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(driver._thread, "run", answer)
     ending = Deferred.fromCoroutine(driver.destroy("instance-1", "/nowhere"))
     clock.advance(59)
-    assert not ending.called and asked == ["_destroy", "_power"]
+    assert not ending.called and asked == ["destroy", "power"]
     driver._seen("another", Power.RUNNING)
-    assert asked == ["_destroy", "_power", "_power"]
+    assert asked == ["destroy", "power", "power"]
     clock.advance(2)
     with pytest.raises(VirtError, match="instance-1 did not change in 60 s"):
         await ending

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from nova_tx.errors import VirtError
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
 
@@ -197,6 +197,144 @@ def make_virt_tests(factory: Callable[[Path], Bench]) -> type:
             async with opened(bench) as driver:
                 with pytest.raises(VirtError):
                     await driver.reboot(bench.spec("instance-00000001"))
+
+        async def test_stop_and_start(self, tmp_path: Path) -> None:
+            """A guest that was switched off keeps its disks, and is started from them."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            async with opened(bench, spec.name) as driver:
+                await driver.spawn(spec)
+                disk = os.stat(os.path.join(spec.directory, "disk")).st_ino
+                await driver.stop(spec.name)
+                assert (await driver.guests()).get(spec.name) in (None, Power.SHUTOFF)
+                await driver.stop(spec.name)
+                await driver.start(spec)
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+                assert os.stat(os.path.join(spec.directory, "disk")).st_ino == disk
+
+        async def test_stop_by_force(self, tmp_path: Path) -> None:
+            """A guest whose power is cut is off, and is not said to have done it itself."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            async with opened(bench, spec.name) as driver:
+                await driver.spawn(spec)
+                seen: list[Power] = []
+                driver.watch(lambda name, power: seen.append(power))
+                ended = Seen(driver)
+                await driver.stop(spec.name, force=True)
+                await ended.until(spec.name, Power.SHUTOFF)
+                assert Power.SHUTDOWN not in seen
+
+        async def test_stop_of_nothing(self, tmp_path: Path) -> None:
+            """There is nothing to switch off where there is no guest."""
+            async with opened(factory(tmp_path)) as driver:
+                await driver.stop("instance-0000ffff")
+                await driver.stop("instance-0000ffff", force=True)
+
+        async def test_start_again(self, tmp_path: Path) -> None:
+            """Starting a guest that runs leaves it alone; one without disks can't be started."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            async with opened(bench, spec.name) as driver:
+                with pytest.raises(VirtError):
+                    await driver.start(spec)
+                await driver.spawn(spec)
+                seen: list[Power] = []
+                driver.watch(lambda name, power: seen.append(power))
+                await driver.start(spec)
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+                assert set(seen) <= {Power.RUNNING}
+
+        async def test_rescue(self, tmp_path: Path) -> None:
+            """A guest is rescued on a disk beside its own, and afterwards is as it was before."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            async with opened(bench, spec.name) as driver:
+                await driver.spawn(spec)
+                disk = os.stat(os.path.join(spec.directory, "disk")).st_ino
+                await driver.stop(spec.name)
+                await driver.start(spec)
+                before = sorted(os.listdir(spec.directory))
+                for _ in range(2):
+                    await driver.rescue(spec, BootFiles(spec.image, None, None))
+                    assert (await driver.guests())[spec.name] == Power.RUNNING
+                    assert "disk.rescue" in os.listdir(spec.directory)
+                await driver.unrescue(spec)
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+                assert sorted(os.listdir(spec.directory)) == before
+                assert os.stat(os.path.join(spec.directory, "disk")).st_ino == disk
+
+        async def test_start_after_rescue(self, tmp_path: Path) -> None:
+            """A guest that was switched off while it was rescued starts from its own disk."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            async with opened(bench, spec.name) as driver:
+                await driver.spawn(spec)
+                await driver.rescue(spec, BootFiles(spec.image, None, None))
+                await driver.stop(spec.name)
+                await driver.start(spec)
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+                assert "disk.rescue" not in os.listdir(spec.directory)
+
+        async def test_rescue_fails(self, tmp_path: Path) -> None:
+            """A rescue that fails costs a guest nothing but its time: it can be started."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            nothing = BootFiles(str(tmp_path / "nowhere"), None, None)
+            async with opened(bench, spec.name) as driver:
+                with pytest.raises(VirtError):
+                    await driver.rescue(spec, BootFiles(spec.image, None, None))
+                with pytest.raises(VirtError):
+                    await driver.unrescue(spec)
+                await driver.spawn(spec)
+                with pytest.raises(VirtError):
+                    await driver.rescue(spec, nothing)
+                await driver.start(spec)
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+
+        async def test_snapshot(self, tmp_path: Path) -> None:
+            """A disk can be copied while its guest runs, which goes on, and while it is off."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            content = os.urandom(2**20)
+            Path(spec.image).write_bytes(content)
+            first, second = tmp_path / "first", tmp_path / "second"
+            async with opened(bench, spec.name) as driver:
+                await driver.spawn(spec)
+                await driver.snapshot(spec.name, spec.directory, str(first))
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+                await driver.stop(spec.name, force=True)
+                await driver.snapshot(spec.name, spec.directory, str(second))
+                assert (await driver.guests()).get(spec.name) in (None, Power.SHUTOFF)
+            found = first.read_bytes()
+            assert found and content.startswith(found)
+            assert found == second.read_bytes()
+            assert not list(tmp_path.glob("*+part"))
+
+        async def test_snapshot_again(self, tmp_path: Path) -> None:
+            """A copy that is whole is left alone; removed, nothing is left of it."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            copy, half = tmp_path / "copy", tmp_path / "copy+part"
+            copy.write_text("whole")
+            async with opened(bench, spec.name) as driver:
+                await driver.spawn(spec)
+                await driver.snapshot(spec.name, spec.directory, str(copy))
+                assert copy.read_text() == "whole"
+                half.write_text("half")
+                for _ in range(2):
+                    await driver.discard(spec.name, str(copy))
+                    assert not copy.exists() and not half.exists()
+                assert (await driver.guests())[spec.name] == Power.RUNNING
+
+        async def test_snapshot_of_nothing(self, tmp_path: Path) -> None:
+            """Of a guest without disks there is no copy."""
+            bench = factory(tmp_path)
+            spec = bench.spec("instance-00000001")
+            async with opened(bench) as driver:
+                with pytest.raises(VirtError):
+                    await driver.snapshot(spec.name, spec.directory, str(tmp_path / "copy"))
+                assert not (tmp_path / "copy").exists()
 
         async def test_watch(self, tmp_path: Path) -> None:
             """A watcher hears of the start and of the end of a guest, whoever ended it."""

@@ -14,13 +14,15 @@ import shutil
 from twisted.internet.threads import deferToThread
 
 from nova_tx.errors import ProcessFailed
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.once import Once
 from nova_tx.process import IRunner
-from nova_tx.virt.libvirt.domain_xml import CONSOLE, DISK, LOCAL_DISK
+from nova_tx.virt.libvirt.domain_xml import CONSOLE, DISK, LOCAL_DISK, RESCUE_DISK
 
 #: Seconds that copying or checking a whole disk may take.
 LONG = 3600.0
+#: End of the name of a file that is not whole.
+PART = "+part"
 #: Bytes of the console that are shown.
 CONSOLE_BYTES = 64 * 1024
 
@@ -45,15 +47,39 @@ class Disks:
         """
         await deferToThread(_fresh_directory, spec.directory)
         image = await self._grown(spec.image, spec.root_bytes)
-        disk = os.path.join(spec.directory, DISK)
-        if self._cow:
-            await self._run(
-                *("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=2M"),
-                *("-b", image, "-F", "raw", disk),
-            )
-        else:
-            await self._copy(image, disk)
+        await self._root_disk(image, os.path.join(spec.directory, DISK))
         await deferToThread(_empty_files, spec)
+
+    async def prepare_rescue(self, spec: GuestSpec, files: BootFiles) -> None:
+        """
+        Make the disk of a rescue anew, as large as its image is.
+
+        @raise ProcessFailed, OSError: as L{prepare}.
+        """
+        await self.end_rescue(spec)
+        await self._root_disk(files.image, os.path.join(spec.directory, RESCUE_DISK))
+
+    async def end_rescue(self, spec: GuestSpec) -> None:
+        """Remove what a rescue left; make a second disk that the guest came to have since."""
+        await deferToThread(_end_rescue, spec)
+
+    async def copy_root(self, directory: str, path: str) -> None:
+        """
+        Copy the root disk of a guest that is off or paused to C{path}, whole and raw.
+
+        @raise ProcessFailed, OSError: it could not be; C{path} is not there.
+        """
+        part, disk = path + PART, os.path.join(directory, DISK)
+        await deferToThread(_anew, part)  # made by us: this daemon is to read it
+        form = "qcow2" if self._cow else "raw"
+        # -U: a paused guest still holds its disk
+        await self._run("qemu-img", "convert", "-q", "-U", "-f", form, "-O", "raw", disk, part)
+        await self._run("sync", part)
+        await deferToThread(os.rename, part, path)
+
+    async def remove_copy(self, path: str) -> None:
+        """Remove what L{copy_root} made, whole or half."""
+        await deferToThread(_remove_files, path, path + PART)
 
     async def remove(self, directory: str) -> None:
         """Remove a guest's directory; none: nothing to do."""
@@ -74,6 +100,15 @@ class Disks:
             return b""  # the guest is removed at this moment
         return result.stdout[-CONSOLE_BYTES:]
 
+    async def _root_disk(self, image: str, disk: str) -> None:
+        if self._cow:
+            await self._run(
+                *("qemu-img", "create", "-q", "-f", "qcow2", "-o", "cluster_size=2M"),
+                *("-b", image, "-F", "raw", disk),
+            )
+        else:
+            await self._copy(image, disk)
+
     async def _grown(self, image: str, size: int) -> str:
         """The image, or a shared copy of it that was grown to C{size} bytes."""
         if os.stat(image).st_size >= size:
@@ -84,7 +119,7 @@ class Disks:
         return grown
 
     async def _grow(self, image: str, size: int, grown: str) -> str:
-        part = grown + "+part"
+        part = grown + PART
         await self._copy(image, part)
         await self._run("truncate", "-s", str(size), part)
         # a disk with partitions has no file system of its own: it stays as it is
@@ -114,6 +149,25 @@ def _empty_files(spec: GuestSpec) -> None:
     _make(os.path.join(spec.directory, CONSOLE), 0)
     if spec.local_gb:
         _make(os.path.join(spec.directory, LOCAL_DISK), spec.local_gb * 2**30)
+
+
+def _end_rescue(spec: GuestSpec) -> None:
+    rescue = (RESCUE_DISK, "libvirt.xml.rescue")
+    _remove_files(*(os.path.join(spec.directory, each) for each in rescue))
+    local = os.path.join(spec.directory, LOCAL_DISK)
+    if spec.local_gb and not os.path.exists(local):
+        _make(local, spec.local_gb * 2**30)
+
+
+def _anew(path: str) -> None:
+    _remove_files(path)
+    _make(path, 0)
+
+
+def _remove_files(*paths: str) -> None:
+    for each in paths:
+        if os.path.exists(each):
+            os.unlink(each)
 
 
 def _make(path: str, size: int) -> None:

@@ -11,26 +11,29 @@ from __future__ import annotations
 import os
 from xml.etree.ElementTree import Element, SubElement, tostring
 
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 
 #: Files in a guest's directory.
 DISK = "disk"
 LOCAL_DISK = "disk.local"
+RESCUE_DISK = "disk.rescue"
 CONSOLE = "console.log"
 
 
-def domain(spec: GuestSpec, kind: str, cow: bool) -> str:
+def domain(spec: GuestSpec, kind: str, cow: bool, rescue: BootFiles | None = None) -> str:
     """
     The description of a domain.
 
     @param kind: the domain's type: C{kvm} or C{qemu}.
-    @param cow: whether the root disk is qcow2 over the shared image.
+    @param cow: whether root disks are qcow2 over the shared image.
+    @param rescue: it boots from this image's disk, with its root disk as the second
+        and no other; unlike Bexar's with a command line, without which kernels find no disk.
     """
     root = Element("domain", type=kind)
     _text(root, "name", spec.name)
     _text(root, "memory", str(spec.memory_mb * 1024), unit="KiB")
     _text(root, "vcpu", str(spec.vcpus))
-    _boot(SubElement(root, "os"), spec)
+    _boot(SubElement(root, "os"), rescue or spec)
     SubElement(SubElement(root, "features"), "acpi")
     SubElement(root, "clock", offset="utc")
     # a guest that ends is gone from libvirt, whatever ended it: the row remembers
@@ -38,9 +41,12 @@ def domain(spec: GuestSpec, kind: str, cow: bool) -> str:
     _text(root, "on_reboot", "restart")
     _text(root, "on_crash", "destroy")
     devices = SubElement(root, "devices")
-    _disk(devices, os.path.join(spec.directory, DISK), "qcow2" if cow else "raw", "vda")
-    if spec.local_gb:
-        _disk(devices, os.path.join(spec.directory, LOCAL_DISK), "raw", "vdb")
+    form = "qcow2" if cow else "raw"
+    files = [(RESCUE_DISK, form), (DISK, form)] if rescue else [(DISK, form)]
+    if spec.local_gb and rescue is None:
+        files.append((LOCAL_DISK, "raw"))
+    for letter, (name, its_form) in zip("ab", files, strict=False):
+        _disk(devices, os.path.join(spec.directory, name), its_form, f"vd{letter}")
     for nic in spec.nics:
         interface = SubElement(devices, "interface", type="bridge")
         SubElement(interface, "mac", address=nic.mac)
@@ -51,14 +57,14 @@ def domain(spec: GuestSpec, kind: str, cow: bool) -> str:
     return tostring(root, encoding="unicode")
 
 
-def _boot(parent: Element, spec: GuestSpec) -> None:
+def _boot(parent: Element, files: GuestSpec | BootFiles) -> None:
     _text(parent, "type", "hvm")
-    if spec.kernel is None:
+    if files.kernel is None:
         SubElement(parent, "boot", dev="hd")
         return
-    _text(parent, "kernel", spec.kernel)
-    if spec.ramdisk is not None:
-        _text(parent, "initrd", spec.ramdisk)
+    _text(parent, "kernel", files.kernel)
+    if files.ramdisk is not None:
+        _text(parent, "initrd", files.ramdisk)
     _text(parent, "cmdline", "root=/dev/vda console=ttyS0")
 
 

@@ -4,7 +4,7 @@ Guests under libvirt.                                                  [spec/07 
 Domains are transient, as Bexar's: libvirt forgets one that has ended, so there
 is nothing to undefine and never a second truth beside the instance's row.  They
 outlive this daemon and libvirtd; after the host itself went down the rows say
-C{shutdown}, and a reboot starts the guest again from its disks.
+C{shutdown}, and a start or a reboot starts the guest again from its disks.
 """
 
 from __future__ import annotations
@@ -19,15 +19,15 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from nova_tx.errors import NovaError, StartupError, VirtError
+from nova_tx.errors import HypervisorAway, NovaError, ProcessFailed, StartupError, VirtError
 from nova_tx.flags import LibvirtFlags
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.process import IRunner
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
+from nova_tx.virt.libvirt import domains
 from nova_tx.virt.libvirt.disks import Disks
 from nova_tx.virt.libvirt.domain_xml import DISK, domain
-from nova_tx.virt.libvirt.events import library
 from nova_tx.virt.libvirt.thread import LibvirtThread
 
 _log = Logger()
@@ -88,7 +88,7 @@ class LibvirtDriver:
 
         @raise VirtError: libvirt does not answer.
         """
-        return await self._thread.run(_guests)
+        return await self._thread.run(domains.guests)
 
     async def spawn(self, spec: GuestSpec) -> None:
         """
@@ -96,7 +96,7 @@ class LibvirtDriver:
 
         @raise VirtError: it could not be started; nothing of it is left.
         """
-        if await self._thread.run(_power, spec.name) == Power.RUNNING:
+        if await self._thread.run(domains.power, spec.name) == Power.RUNNING:
             return
         try:
             await self._end(spec.name)
@@ -114,11 +114,83 @@ class LibvirtDriver:
 
         @raise VirtError: it has no disks here, or could not be started again.
         """
-        if not os.path.exists(os.path.join(spec.directory, DISK)):
-            raise VirtError(f"{spec.name} has no disks to start from")
-        await self._ask(spec.name)
-        await self._end(spec.name)
+        _check(spec.name, spec.directory)
+        await self.stop(spec.name)
         await self._start(spec)
+
+    async def start(self, spec: GuestSpec) -> None:
+        """
+        Start the guest from its disks.
+
+        @raise VirtError: it has none here, or could not be started.
+        """
+        if await self._thread.run(domains.power, spec.name) == Power.RUNNING:
+            return
+        _check(spec.name, spec.directory)
+        await self._end(spec.name)
+        try:
+            await self._disks.end_rescue(spec)
+        except OSError as error:
+            raise VirtError(f"{spec.name} could not be started: {error}") from error
+        await self._start(spec)
+
+    async def stop(self, name: str, force: bool = False) -> None:
+        """
+        Press the guest's power button, cut its power if it does not shut itself down.
+
+        @raise VirtError: it would not end.
+        """
+        if not force:
+            await self._ask(name)
+        await self._end(name)
+
+    async def rescue(self, spec: GuestSpec, files: BootFiles) -> None:
+        """
+        Make a disk of the rescue image, start the guest from that.
+
+        @raise VirtError: it has no disks here, or could not be started so.
+        """
+        _check(spec.name, spec.directory)
+        await self.stop(spec.name)
+        try:
+            await self._disks.prepare_rescue(spec, files)
+            await self._start(spec, files)
+        except Exception as error:
+            if isinstance(error, CancelledError | HypervisorAway):
+                raise
+            await self._end(spec.name)
+            raise VirtError(f"{spec.name} could not be rescued: {error}") from error
+
+    async def unrescue(self, spec: GuestSpec) -> None:
+        """
+        End what was booted from the rescue image, start the guest from its own disks.
+
+        @raise VirtError: it has none here, or could not be started.
+        """
+        _check(spec.name, spec.directory)
+        await self.stop(spec.name)
+        await self.start(spec)
+
+    async def snapshot(self, name: str, directory: str, path: str) -> None:
+        """
+        Copy the root disk, with the guest paused if it runs.
+
+        @raise VirtError: it has none here, or the copy failed.
+        """
+        _check(name, directory)
+        try:
+            if not os.path.exists(path):
+                await self._thread.run(domains.suspend, name)
+                await self._disks.copy_root(directory, path)
+        except (ProcessFailed, OSError) as error:
+            raise VirtError(f"the disk of {name} can't be copied: {error}") from error
+        finally:
+            await self._thread.run(domains.resume, name)
+
+    async def discard(self, name: str, path: str) -> None:
+        """Remove a copy of a disk; let the guest go on, if it was paused for it."""
+        await self._thread.run(domains.resume, name)
+        await self._disks.remove_copy(path)
 
     async def destroy(self, name: str, directory: str) -> None:
         """
@@ -140,10 +212,11 @@ class LibvirtDriver:
         except NovaError as error:
             raise VirtError(f"the console of {name} can't be read: {error}") from error
 
-    async def _start(self, spec: GuestSpec) -> None:
-        xml = domain(spec, self._kind, self._cow)
-        await deferToThread(_write, os.path.join(spec.directory, "libvirt.xml"), xml)
-        await self._thread.run(_create, xml)
+    async def _start(self, spec: GuestSpec, rescue: BootFiles | None = None) -> None:
+        xml = domain(spec, self._kind, self._cow, rescue)
+        name = "libvirt.xml.rescue" if rescue else "libvirt.xml"
+        await deferToThread(_write, os.path.join(spec.directory, name), xml)
+        await self._thread.run(domains.create, xml)
         # one that is gone by now has run, and switched itself off at once
         await self._until(spec.name, lambda power: power not in _STARTING, START_LIMIT)
 
@@ -151,14 +224,14 @@ class LibvirtDriver:
         """Let the guest write its disks: press its power button, wait a while."""
         if not self._grace:
             return
-        await self._thread.run(_shutdown, name)
+        await self._thread.run(domains.shutdown, name)
         try:
             await self._until(name, lambda power: power is None, self._grace)
         except VirtError:
             _log.info("{name} did not shut itself down", name=name)
 
     async def _end(self, name: str) -> None:
-        await self._thread.run(_destroy, name)
+        await self._thread.run(domains.destroy, name)
         await self._until(name, lambda power: power is None, END_LIMIT)
 
     async def _undo(self, spec: GuestSpec) -> None:
@@ -189,7 +262,7 @@ class LibvirtDriver:
 
     async def _is(self, name: str, wanted: Callable[[Power | None], bool]) -> bool:
         try:
-            return wanted(await self._thread.run(_power, name))
+            return wanted(await self._thread.run(domains.power, name))
         except VirtError:
             return False  # the connection is lost; its return is news
 
@@ -204,72 +277,9 @@ class LibvirtDriver:
             each.callback(None)
 
 
-# In libvirt's thread.
-
-
-def _guests(conn: Any) -> dict[str, Power]:
-    found = {}
-    for each in conn.listAllDomains():
-        power = _state(each)
-        if power is not None:
-            found[each.name()] = power
-    return found
-
-
-def _lookup(conn: Any, name: str) -> Any:
-    libvirt = library()
-    try:
-        return conn.lookupByName(name)
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-            return None
-        raise
-
-
-def _state(found: Any) -> Power | None:
-    libvirt = library()
-    try:
-        return Power(found.state()[0])
-    except libvirt.libvirtError as error:
-        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
-            return None
-        raise
-
-
-def _power(conn: Any, name: str) -> Power | None:
-    found = _lookup(conn, name)
-    return None if found is None else _state(found)
-
-
-def _create(conn: Any, xml: str) -> None:
-    conn.createXML(xml, 0)
-
-
-def _shutdown(conn: Any, name: str) -> None:
-    """Press the power button."""
-    found = _lookup(conn, name)
-    try:
-        if found is not None:
-            found.shutdown()
-    except library().libvirtError as error:
-        _log.info("{name} can't be asked to shut down: {error}", name=name, error=error)
-
-
-def _destroy(conn: Any, name: str) -> None:
-    """Ask for the end of a domain; whether it came is seen by its state."""
-    libvirt = library()
-    found = _lookup(conn, name)
-    if found is None:
-        return
-    gone = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
-    for step in (found.destroy, found.undefine) if found.isPersistent() else (found.destroy,):
-        try:
-            step()
-        except libvirt.libvirtError as error:
-            if not conn.isAlive():
-                raise
-            if error.get_error_code() not in gone:
-                _log.warn("can't end {name}: {error}", name=name, error=error)
+def _check(name: str, directory: str) -> None:
+    if not os.path.exists(os.path.join(directory, DISK)):
+        raise VirtError(f"{name} has no disks to start from")
 
 
 def _write(path: str, text: str) -> None:

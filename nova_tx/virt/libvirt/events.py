@@ -40,15 +40,21 @@ def library() -> Any:
 
 
 def power_after(libvirt: Any, event: int, detail: int) -> Power | None:
-    """The power state that a lifecycle event leads to; None if it changes none."""
+    """
+    The power state that a lifecycle event leads to; None if it changes none.
+
+    C{SHUTDOWN} is only what a guest does itself: QEMU ends in the same way when
+    its host asks it to.
+    """
     if event == libvirt.VIR_DOMAIN_EVENT_STOPPED:
         crashed = detail == libvirt.VIR_DOMAIN_EVENT_STOPPED_CRASHED
         return Power.CRASHED if crashed else Power.SHUTOFF
+    if event == libvirt.VIR_DOMAIN_EVENT_SHUTDOWN:
+        return Power.SHUTDOWN if detail == libvirt.VIR_DOMAIN_EVENT_SHUTDOWN_GUEST else None
     return {
         libvirt.VIR_DOMAIN_EVENT_STARTED: Power.RUNNING,
         libvirt.VIR_DOMAIN_EVENT_RESUMED: Power.RUNNING,
         libvirt.VIR_DOMAIN_EVENT_SUSPENDED: Power.PAUSED,
-        libvirt.VIR_DOMAIN_EVENT_SHUTDOWN: Power.SHUTDOWN,
         libvirt.VIR_DOMAIN_EVENT_PMSUSPENDED: Power.SUSPENDED,
         libvirt.VIR_DOMAIN_EVENT_CRASHED: Power.CRASHED,
     }.get(event)
