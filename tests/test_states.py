@@ -74,8 +74,8 @@ def test_grave() -> None:
 
 def test_second_delivery() -> None:
     """A message that is delivered twice finds a state in which its move is not allowed."""
-    for move in (states.BUILD, states.RUN, states.STOP, states.TERMINATE, states.BURY, states.FAIL):
-        assert move.target not in move.sources
+    for name, move in MOVES.items():
+        assert move.target not in move.sources or name == "PLACE"
 
 
 def test_build_once() -> None:
@@ -87,6 +87,13 @@ def test_build_once() -> None:
 def test_no_error_from_running() -> None:
     """A guest that runs is never given up as an error."""
     assert not states.FAIL.sources & {RUNNING, TERMINATING, TERMINATED}
+
+
+def test_rescue_is_left() -> None:
+    """Whoever is rescued runs from his own disk again only after an end of the rescue."""
+    assert {name for name, move in MOVES.items() if states.RESCUED in move.sources} == {
+        *("STOP", "HALT", "UNRESCUE", "TERMINATE")
+    }
 
 
 def test_live() -> None:

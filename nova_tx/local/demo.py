@@ -7,7 +7,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
-import subprocess
 import sys
 import tempfile
 import time
@@ -21,6 +20,7 @@ from nova_tx.local.cloud import Cloud
 from nova_tx.local.cloud_command import add_choices, become_root, planned
 from nova_tx.local.plan import Plan
 from nova_tx.local.publish import Published, publish_tarball
+from nova_tx.local.ssh import ssh
 from nova_tx.local.terminal import Dots, LocalError, end_cleanly, say
 
 _MODULE = "nova_tx.local.demo"
@@ -140,18 +140,7 @@ class Demo:
 
     def _ssh(self, command: str) -> str | None:
         """What a command in the guest prints; None if it can't be run now."""
-        options = ["StrictHostKeyChecking=no", "UserKnownHostsFile=/dev/null", "BatchMode=yes"]
-        options += ["ConnectTimeout=5", "IdentitiesOnly=yes", "LogLevel=ERROR"]
-        argv = ["ssh", "-F", "none", "-i", str(self._key_file)]
-        argv += [word for option in options for word in ("-o", option)]
-        argv += [f"root@{self._address}", command]
-        try:
-            done = subprocess.run(
-                argv, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=30
-            )
-        except subprocess.TimeoutExpired:
-            return None
-        return done.stdout.strip() if done.returncode == 0 else None
+        return ssh(self._address, self._key_file, command)
 
     # How they show.
 

@@ -20,13 +20,16 @@ from sqlalchemy import Connection, Row, select
 
 from nova_tx import states
 from nova_tx.compute.guest import Places
+from nova_tx.compute.imaging import COPIES
 from nova_tx.db import images as image_rows
 from nova_tx.db.schema import fixed_ips, images, instances
 from nova_tx.objectstore.files import read_facts
 from nova_tx.states import Power
 
+#: States in which a guest runs.
+_UP = frozenset({states.RUNNING, states.RESCUED})
 #: States in which an instance rests with a directory and an address, and with neither.
-HOLDING = frozenset({states.RUNNING, states.SHUTDOWN})
+HOLDING = frozenset({states.RUNNING, states.SHUTDOWN, states.RESCUED})
 LEAVING_NOTHING = frozenset({states.ERROR, states.TERMINATED})
 SETTLED = HOLDING | LEAVING_NOTHING
 _IMAGE_SETTLED = (image_rows.AVAILABLE, image_rows.FAILED)
@@ -116,14 +119,15 @@ def _addresses(rows: Iterable[Row[Any]], addresses: Iterable[Row[Any]]) -> Itera
 
 def _guests(rows: Iterable[Row[Any]], scene: Scene, path: Path) -> Iterator[str]:
     places = Places(scene.template, str(path))
-    directories = {each.name for each in _inside(path)} - {"_base"}
+    directories = {each.name for each in _inside(path)} - {"_base", COPIES}
+    yield from (f"there is {left} left over" for left in _inside(path / COPIES))
     guests = fake_guests(path) if scene.guests is None else scene.guests
     known = {places.name(row.id): row.state_description for row in rows}
     for name, state in known.items():
         runs = guests.get(name) not in (None, Power.SHUTOFF, Power.CRASHED)
-        if state == states.RUNNING and not runs:
-            yield f"{name} is running, and its guest is not"
-        if runs and state in SETTLED and state != states.RUNNING:
+        if state in _UP and not runs:
+            yield f"{name} is {state}, and its guest does not run"
+        if runs and state in SETTLED - _UP:
             yield f"{name} is {state}, and its guest runs"
         if state in HOLDING and name not in directories:
             yield f"{name} is {state}, and has no directory"
@@ -132,6 +136,11 @@ def _guests(rows: Iterable[Row[Any]], scene: Scene, path: Path) -> Iterator[str]
             yield f"there is {path / name}, and its instance is {known.get(name)}"
         else:
             yield from _leftovers(path / name)
+        rescued = (path / name / "disk.rescue").exists()
+        if known.get(name) == states.RUNNING and rescued:
+            yield f"{name} is running, and there is a disk of its rescue"
+        if known.get(name) == states.RESCUED and not rescued:
+            yield f"{name} is rescued, and has no disk for that"
     for name in sorted(set(guests) - set(known)):
         if places.instance_id(name) is not None:
             yield f"there is a guest {name}, and no instance"

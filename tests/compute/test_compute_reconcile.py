@@ -34,6 +34,16 @@ JUST, LONG_AGO = NOW - timedelta(seconds=5), NOW - timedelta(minutes=5)
         (states.SHUTDOWN, None, None),
         (states.SHUTDOWN, Power.SHUTOFF, None),
         (states.SHUTDOWN, Power.RUNNING, Act.RUN),
+        (states.RESCUED, Power.RUNNING, None),
+        (states.RESCUED, None, Act.STOP),
+        (states.STOPPING, None, Act.STOP),
+        (states.STOPPING, Power.RUNNING, None),
+        (states.STARTING, Power.RUNNING, Act.RUN),
+        (states.STARTING, None, None),
+        (states.RESCUING, Power.RUNNING, None),
+        (states.UNRESCUING, None, None),
+        (states.IMAGING, None, None),
+        (states.IMAGING, Power.RUNNING, None),
         (states.TERMINATING, Power.RUNNING, Act.TERMINATE),
         (states.TERMINATING, None, Act.TERMINATE),
         (states.ERROR, Power.RUNNING, Act.DESTROY),
@@ -55,13 +65,43 @@ def test_error_directory() -> None:
     assert [each.act for each in decide(rows, {}, {NAME}, PLACES, NOW)] == [Act.DESTROY]
 
 
-@pytest.mark.parametrize("power", [Power.RUNNING, None])
-def test_lost_reboot(power: Power | None) -> None:
-    """A reboot that nobody came to do is done, but not while its message may be on its way."""
+@pytest.mark.parametrize(
+    ("state", "power", "act"),
+    [
+        (states.REBOOTING, Power.RUNNING, Act.REBOOT),
+        (states.REBOOTING, None, Act.REBOOT),
+        (states.STOPPING, Power.RUNNING, Act.HALT),
+        (states.STARTING, None, Act.START),
+        (states.RESCUING, Power.RUNNING, Act.RESCUE),
+        (states.RESCUING, None, Act.RESCUE),
+        (states.UNRESCUING, Power.RUNNING, Act.UNRESCUE),
+        (states.UNRESCUING, None, Act.UNRESCUE),
+        (states.IMAGING, Power.RUNNING, Act.IMAGE),
+        (states.IMAGING, None, Act.IMAGE),
+    ],
+)
+def test_lost(state: str, power: Power | None, act: Act) -> None:
+    """What nobody came to do is done, but not while its message may be on its way."""
     guests = {} if power is None else {NAME: power}
-    for since, wanted in ((JUST, []), (LONG_AGO, [Act.REBOOT])):
-        rows = [an_instance(state_description=states.REBOOTING, updated_at=since)]
+    for since, wanted in ((JUST, []), (LONG_AGO, [act])):
+        rows = [an_instance(state_description=state, updated_at=since)]
         assert [each.act for each in decide(rows, guests, (), PLACES, NOW)] == wanted
+
+
+@pytest.mark.parametrize(
+    ("state", "behavior", "itself", "act"),
+    [
+        (states.RUNNING, "terminate", {1}, Act.END),
+        (states.RUNNING, "terminate", {2}, Act.STOP),
+        (states.RUNNING, "stop", {1}, Act.STOP),
+        (states.RESCUED, "terminate", {1}, Act.STOP),
+        (states.STOPPING, "terminate", {1}, Act.STOP),
+    ],
+)
+def test_end(state: str, behavior: str, itself: set[int], act: Act) -> None:
+    """Only an instance that is to end with its guest, and whose own guest ended itself, ends."""
+    rows = [an_instance(state_description=state, shutdown_behavior=behavior)]
+    assert [each.act for each in decide(rows, {}, (), PLACES, NOW, itself)] == [act]
 
 
 def test_lost_build() -> None:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
-from dataclasses import asdict
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from twisted.internet.defer import Deferred
 
 from nova_tx import states
 from nova_tx.compute.worker import ComputeWorker
 from nova_tx.context import RequestContext
-from nova_tx.db import instances, power
+from nova_tx.db import power
 from nova_tx.db.engine import Database, now
 from nova_tx.db.schema import instance_actions
-from nova_tx.db.schema import instances as table
 from nova_tx.errors import (
     HypervisorAway,
     ImageError,
@@ -32,134 +29,12 @@ from nova_tx.errors import (
     Unavailable,
     VirtError,
 )
-from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, NodeFlags
-from nova_tx.model import GuestSpec, Instance, Nic
-from nova_tx.network.fabric.memory import MemoryFabric
+from nova_tx.model import GuestSpec
 from nova_tx.states import Power
-from nova_tx.testing.guests import NIC
-from nova_tx.testing.rows import an_instance
-from nova_tx.virt.fake import FakeDriver
+from nova_tx.testing.house import House
 
 JOHN = RequestContext(user="john", project="physics")
 NAME = "instance-00000001"
-
-
-class Addresses:
-    """A network worker that gives everybody the same address."""
-
-    def __init__(self) -> None:
-        self.held: set[int] = set()
-        self.error: Exception | None = None
-        self.calls: list[str] = []
-
-    async def allocate_fixed_ip(self, context: Any, host: str | None, instance_id: int) -> Nic:
-        self.calls.append("allocate")
-        if self.error is not None:
-            raise self.error
-        self.held.add(instance_id)
-        return NIC
-
-    async def deallocate_fixed_ip(self, context: Any, host: str | None, instance_id: int) -> None:
-        self.calls.append("deallocate")
-        if self.error is not None:
-            raise self.error
-        self.held.discard(instance_id)
-
-
-class Files:
-    """Images that are always there."""
-
-    def __init__(self) -> None:
-        self.fetched: list[str] = []
-        self.error: Exception | None = None
-        self.gate: Deferred[None] | None = None
-
-    async def fetch(self, context: Any, image_id: str, path: str) -> int:
-        self.fetched.append(image_id)
-        if self.gate is not None:
-            await self.gate
-        if self.error is not None:
-            raise self.error
-        return Path(path).write_bytes(b"image")
-
-
-class Hypervisor(FakeDriver):
-    """The fake, failing as the test says."""
-
-    unreachable = False
-    spawn_error: Exception | None = None
-    reboot_error: Exception | None = None
-    destroy_error: Exception | None = None
-
-    async def open(self) -> None:
-        if self.unreachable:
-            raise VirtError("nobody there")
-
-    async def spawn(self, spec: GuestSpec) -> None:
-        if self.spawn_error is not None:
-            raise self.spawn_error
-        await super().spawn(spec)
-
-    async def reboot(self, spec: GuestSpec) -> None:
-        if self.reboot_error is not None:
-            raise self.reboot_error
-        await super().reboot(spec)
-
-    async def destroy(self, name: str, directory: str) -> None:
-        if self.destroy_error is not None:
-            raise self.destroy_error
-        await super().destroy(name, directory)
-
-
-class House:
-    """A compute host with what surrounds it."""
-
-    def __init__(self, database: Database, path: Path) -> None:
-        self.database = database
-        self.path = path
-        self.flags = ComputeFlags(instances_path=str(path), minimum_root_size=1000)
-        self.network, self.images = Addresses(), Files()
-        self.driver, self.fabric = Hypervisor(self.flags), MemoryFabric()
-
-    async def worker(self) -> ComputeWorker:
-        """A worker that has started, as after each start of the daemon."""
-        worker: ComputeWorker = ComputeWorker(
-            self.database,
-            self.network,  # type: ignore[arg-type]
-            self.images,  # type: ignore[arg-type]
-            self.driver,  # type: ignore[arg-type]
-            self.fabric,
-            NodeFlags(host="HostA", instance_name_template="instance-%08x"),
-            self.flags,
-            ImageFlags(null_kernel="nokernel"),
-            NetworkFlags(flat_interface="eth1"),
-        )
-        await worker.start()
-        return worker
-
-    async def row(self, **columns: object) -> int:
-        """An instance; returns its id."""
-        values = asdict(an_instance(**columns))
-        await self.database.run(lambda txn: txn.execute(insert(table).values(**values)))
-        return int(values["id"])
-
-    async def guest(self, instance_id: int = 1) -> None:
-        """A guest that runs already."""
-        directory = self.path / f"instance-{instance_id:08x}"
-        directory.mkdir()
-        (directory / "guest.json").write_text('{"power": 1}')
-
-    async def now(self, instance_id: int = 1) -> Instance:
-        """The row."""
-        return await self.database.read(instances.get, instance_id)
-
-    async def state(self, instance_id: int = 1) -> str:
-        """The row's state."""
-        return (await self.now(instance_id)).state_description
-
-    def empty(self) -> bool:
-        """Whether nothing of any guest is left."""
-        return [each for each in os.listdir(self.path) if each != "_base"] == []
 
 
 @pytest.fixture

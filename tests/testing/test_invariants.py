@@ -59,6 +59,8 @@ async def test_a_hypervisor_of_others_may_have_more_guests(
     ("statement", "sentence"),
     [
         ("UPDATE instances SET state_description = 'networking' WHERE id = 1", "is networking"),
+        ("UPDATE instances SET state_description = 'imaging' WHERE id = 1", "is imaging"),
+        ("UPDATE instances SET state_description = 'rescued' WHERE id = 1", "no disk for that"),
         ("UPDATE instances SET state = 4 WHERE id = 1", "its power state is 4"),
         ("UPDATE instances SET host = NULL WHERE id = 1", "has no host"),
         ("UPDATE instances SET state_description = 'error' WHERE id = 1", "nobody says why"),
@@ -106,7 +108,9 @@ def _file(name: str) -> Callable[[Path], None]:
 @pytest.mark.parametrize(
     ("spoil", "sentence"),
     [
-        (_switch_off, "its guest is not"),
+        (_switch_off, "its guest does not run"),
+        (_file("instances/instance-00000001/disk.rescue"), "a disk of its rescue"),
+        (_file("instances/_snapshots/instance-00000001.ami-some"), "left over"),
         (lambda path: shutil.rmtree(path / "instances" / "instance-00000001"), "no directory"),
         (_file("instances/instance-00000002/disk"), "its instance is terminated"),
         (_file("instances/instance-00000063/disk"), "its instance is None"),

@@ -14,6 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from nova_tx.errors import ProcessFailed
+from nova_tx.model import BootFiles
 from nova_tx.process import Result
 from nova_tx.testing.guests import guest_spec
 from nova_tx.testing.runner import FakeRunner, hang
@@ -157,6 +158,57 @@ async def test_leftovers(tmp_path: Path) -> None:
     Path(spec.directory, "disk").write_text("half")
     await Disks(FakeRunner(), True).prepare(spec)
     assert os.listdir(spec.directory) == ["console.log"]
+
+
+async def test_rescue(tmp_path: Path) -> None:
+    """A rescue's disk is made anew, and not grown; at its end it is gone, what is missing made."""
+    runner, spec = FakeRunner(), replace(guest_spec(tmp_path, NAME), root_bytes=10**7, local_gb=1)
+    disks, directory = Disks(runner, True), Path(spec.directory)
+    directory.mkdir()
+    (directory / "disk.rescue").write_text("of an earlier one")
+    await disks.prepare_rescue(spec, BootFiles("/base/ami-rescue", None, None))
+    assert not (directory / "disk.rescue").exists()
+    assert [each[-4:] for each in _argv(runner)] == [
+        ("/base/ami-rescue", "-F", "raw", f"{directory}/disk.rescue")
+    ]
+    for name in ("disk.rescue", "libvirt.xml.rescue"):
+        (directory / name).touch()
+    await disks.end_rescue(spec)
+    assert os.listdir(directory) == ["disk.local"]
+    assert os.stat(directory / "disk.local").st_size == 2**30
+    (directory / "disk.local").write_text("mine")
+    await disks.end_rescue(spec)
+    assert (directory / "disk.local").read_text() == "mine"
+
+
+@pytest.mark.parametrize(("cow", "form"), [(True, "qcow2"), (False, "raw")])
+async def test_copy_root(tmp_path: Path, cow: bool, form: str) -> None:
+    """A copy is made beside its name, in a file of this daemon's own that others can't read."""
+    runner, spec = FakeRunner(), guest_spec(tmp_path, NAME)
+    copy = tmp_path / "copy"
+    Path(f"{copy}+part").write_text("half of an earlier one")
+    await Disks(runner, cow).copy_root(spec.directory, str(copy))
+    assert _argv(runner) == [
+        (
+            *("qemu-img", "convert", "-q", "-U", "-f", form, "-O", "raw"),
+            *(f"{spec.directory}/disk", f"{copy}+part"),
+        ),
+        ("sync", f"{copy}+part"),
+    ]
+    assert copy.read_bytes() == b"" and os.stat(copy).st_mode & 0o777 == 0o600
+
+
+async def test_copy_root_fails(tmp_path: Path) -> None:
+    """A copy that broke off never has its name; removed, nothing is left of it."""
+    runner, spec = FakeRunner(), guest_spec(tmp_path, NAME)
+    runner.program("qemu-img", does=hang)
+    disks, copy = Disks(runner, True), tmp_path / "copy"
+    with pytest.raises(ProcessFailed):
+        await disks.copy_root(spec.directory, str(copy))
+    assert not copy.exists()
+    await disks.remove_copy(str(copy))
+    await disks.remove_copy(str(copy))
+    assert not list(tmp_path.glob("copy*"))
 
 
 async def test_remove(tmp_path: Path) -> None:

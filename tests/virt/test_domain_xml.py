@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from nova_tx.model import GuestSpec
+from nova_tx.model import BootFiles, GuestSpec
 from nova_tx.testing.guests import NIC
 from nova_tx.virt.libvirt.domain_xml import domain
 
@@ -80,6 +80,27 @@ def test_disks(cow: bool, form: str) -> None:
         (form, "/instances/instance-0000000a/disk", "vda"),
         ("raw", "/instances/instance-0000000a/disk.local", "vdb"),
     ]
+
+
+@pytest.mark.parametrize(("cow", "form"), [(True, "qcow2"), (False, "raw")])
+def test_rescue(cow: bool, form: str) -> None:
+    """In rescue a guest boots the rescue's files, and its root disk alone comes second."""
+    files = BootFiles("/instances/_base/ami-r", "/instances/_base/aki-r", None)
+    root = fromstring(domain(SPEC, "qemu", cow, files))
+    assert root.findtext("os/kernel") == "/instances/_base/aki-r"
+    assert root.find("os/initrd") is None
+    assert root.findtext("os/cmdline") == "root=/dev/vda console=ttyS0"
+    found = []
+    for each in root.findall("devices/disk"):
+        driver, source, target = each.find("driver"), each.find("source"), each.find("target")
+        assert driver is not None and source is not None and target is not None
+        found.append((driver.get("type"), source.get("file"), target.get("dev")))
+    assert found == [
+        (form, "/instances/instance-0000000a/disk.rescue", "vda"),
+        (form, "/instances/instance-0000000a/disk", "vdb"),
+    ]
+    raw = fromstring(domain(SPEC, "qemu", cow, BootFiles("/instances/_base/ami-r", None, None)))
+    assert raw.find("os/kernel") is None and raw.find("os/boot[@dev='hd']") is not None
 
 
 def test_no_second_disk() -> None:
