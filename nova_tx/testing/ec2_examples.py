@@ -17,8 +17,8 @@ from nova_tx.testing.ec2 import Door, an_image, inline
 
 Requests = Sequence[Mapping[str, str]]
 
-#: Instance 1 runs, instance 2 is stopped; both are joe's.
-RUNS, STOPPED = "i-00000001", "i-00000002"
+#: Instance 1 runs, instance 2 is stopped, instance 3 is rescued; all are joe's.
+RUNS, STOPPED, RESCUED = "i-00000001", "i-00000002", "i-00000003"
 
 _TAGGED = {"Filter.1.Name": "tag:role", "Filter.1.Value.1": "web*"}
 _FILTER = {**_TAGGED, "MaxResults": "5"}
@@ -44,6 +44,13 @@ EXAMPLES: Mapping[str, Requests] = {
             "DisplayName": "web",
         },
     ),
+    "RescueInstance": ({"InstanceId": RUNS},),
+    "StartInstances": ({"InstanceId.1": STOPPED, "InstanceId.2": RUNS},),
+    "StopInstances": (
+        {"InstanceId.1": RUNS, "InstanceId.2": STOPPED},
+        {"InstanceId.1": RESCUED, "Force": "true", "Hibernate": "false"},
+    ),
+    "UnrescueInstance": ({"InstanceId": RESCUED},),
     "TerminateInstances": ({"InstanceId.1": RUNS, "InstanceId.2": STOPPED},),
     # images
     "DeregisterImage": ({"ImageId": "ami-mine"},),
@@ -106,15 +113,17 @@ def furnish(door: Door) -> User:
     door.bus.answers["get_console_output"] = "login: "
     inline(door.database.run(services.report, "HostB", "nova-compute", "compute", "nova", True))
     assert door.ask(joe, "CreateKeyPair", {"KeyName": "there"}).status == 200
-    run = {"ImageId": "ami-mine", "MinCount": "2", "MaxCount": "2", "KeyName": "there"}
+    run = {"ImageId": "ami-mine", "MinCount": "3", "MaxCount": "3", "KeyName": "there"}
     assert door.ask(joe, "RunInstances", run).status == 200
     inline(door.database.run(_settle))
     return joe
 
 
 def _settle(txn: Connection) -> None:
-    """Both instances have been built on HostB; the second has switched itself off."""
-    for number in (1, 2):
+    """All have been built on HostB; the second has switched itself off, the third was rescued."""
+    for number in (1, 2, 3):
         for way in (states.BUILD, states.RUN):
             instances.move(txn, number, way, host="HostB")
     instances.move(txn, 2, states.STOP)
+    for way in (states.RESCUE, states.SHELTER):
+        instances.move(txn, 3, way)
