@@ -7,7 +7,7 @@ or a network is text (C{10.0.0.3}, C{10.0.0.0/24}).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 # Who.
@@ -453,6 +453,7 @@ class AwaitedImage:
 
     @ivar host: where the instance is, None if it is nowhere.
     @ivar user_id: who asked for it, in project C{project_id}.
+    @ivar since: when it was announced.
     """
 
     image_id: str
@@ -460,3 +461,4 @@ class AwaitedImage:
     host: str | None
     user_id: str
     project_id: str
+    since: datetime | None = field(default=None, compare=False)

@@ -23,13 +23,12 @@ from nova_tx.compute import reasons, transactions
 from nova_tx.compute.reconcile import lost
 from nova_tx.compute.stage import Stage, let_pass
 from nova_tx.compute.switching import Switching
-from nova_tx.compute.transactions import ImageWork
 from nova_tx.context import RequestContext
 from nova_tx.errors import ImageNotFound, NovaError, Unavailable
 from nova_tx.ids import check_image_id
 from nova_tx.image.interfaces import IImages
 from nova_tx.log import background
-from nova_tx.model import Instance
+from nova_tx.model import AwaitedImage, Instance
 from nova_tx.once import Once
 
 _log = Logger()
@@ -72,9 +71,9 @@ class Imaging:
             self._at_work[image_id] -= 1
             self._at_work += Counter()  # forgets those that are none
 
-    async def go_on(self, host_works: Iterable[ImageWork], now: datetime) -> None:
+    async def go_on(self, waiting: Iterable[AwaitedImage], now: datetime) -> None:
         """Begin what a message was lost of; remove copies that nobody waits for."""
-        works = {each.image_id: each for each in host_works}
+        works = {each.image_id: each for each in waiting}
         for work in works.values():
             if lost(work.since, now) and work.image_id not in self._at_work:
                 self._begin(work)
@@ -87,7 +86,7 @@ class Imaging:
         for each in tuple(self._alone):
             each.cancel()
 
-    def _begin(self, work: ImageWork) -> None:
+    def _begin(self, work: AwaitedImage) -> None:
         _log.info("image {id}: the message to make it was lost", id=work.image_id)
         owner = RequestContext(user=work.user_id, project=work.project_id)
         making = self.create(owner, work.instance_id, work.image_id)

@@ -28,7 +28,6 @@ from nova_tx.compute.reconcile import Act, Decision, decide, strays
 from nova_tx.compute.sightings import Sightings
 from nova_tx.compute.stage import Stage
 from nova_tx.compute.switching import Switching
-from nova_tx.compute.transactions import ImageWork
 from nova_tx.compute.turns import Turns
 from nova_tx.context import RequestContext
 from nova_tx.db import instances
@@ -37,7 +36,7 @@ from nova_tx.errors import StartupError, Unavailable, VirtError
 from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, NodeFlags
 from nova_tx.image.interfaces import IImages
 from nova_tx.log import background
-from nova_tx.model import Instance
+from nova_tx.model import AwaitedImage, Instance
 from nova_tx.network.client import NetworkClient
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.remote import at_any_time
@@ -210,7 +209,7 @@ class ComputeWorker:
                         await self._ending.clear(instance_id)
         await self._imaging.go_on(works, now())
 
-    async def _settle(self, decision: Decision, works: Sequence[ImageWork]) -> None:
+    async def _settle(self, decision: Decision, works: Sequence[AwaitedImage]) -> None:
         row, act = decision.instance, decision.act
         _log.info("instance {id}: {what}", id=row.id, what=act.value)
         owner = RequestContext(user=row.user_id, project=row.project_id)

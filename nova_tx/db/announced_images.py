@@ -52,6 +52,7 @@ def awaited(txn: Connection, host: str | None = None) -> tuple[AwaitedImage, ...
             instances.c.host,
             images.c.user_id,
             images.c.owner,
+            images.c.created_at,
         )
         .outerjoin(instances, instances.c.id == images.c.instance_id)
         .where(images.c.state == PENDING, images.c.deleted.is_(False), ANNOUNCED)

@@ -9,9 +9,11 @@ import shutil
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from unittest.mock import patch
+from uuid import uuid4
 
 from botocore.exceptions import BotoCoreError, ClientError  # type: ignore[import-untyped]
 from sqlalchemy import Connection, select
@@ -19,6 +21,7 @@ from sqlalchemy import Connection, select
 from nova_tx import states
 from nova_tx.db.schema import images, instances
 from nova_tx.ids import instance_ec2_id
+from nova_tx.local.clients import REFUSED, connect
 from nova_tx.local.libvirtd import PrivateLibvirtd
 from nova_tx.states import Power
 from nova_tx.testing.crash import AFTER, BEFORE, FILE, VARIABLE, Plan, numbered, write_plan
@@ -27,8 +30,10 @@ from nova_tx.testing.invariants import Scene, faults
 
 #: Flags of a cloud whose instances and addresses are many, and whose lost messages are missed soon.
 FLAGS = ("--quota_instances=500", "--quota_cores=500", "--periodic_interval=1")
+#: Seconds after which all must agree: what a message was lost of is missed after 60.
+SETTLED_AFTER = 90.0
 #: What a client is told when the daemon that it speaks to, or one that it needs, dies.
-_FAILED = (ClientError, BotoCoreError)
+_FAILED = (ClientError, BotoCoreError, *REFUSED)
 
 
 @dataclass(frozen=True)
@@ -70,6 +75,13 @@ class CrashingCloud(Daemons):
         self._serials = itertools.count(1)
         self.image = ""
 
+    def publish_image(self, name: str, content: bytes) -> None:
+        """Have an image to boot, which also is what instances are rescued with."""
+        self.image = self.publish("images", name, content)
+        until(lambda: self.image_state(self.image) == "available", "the image")
+        rescue = (f"--rescue_image_id={self.image}", "--rescue_kernel_id=nokernel")
+        self.reconfigure("nova-compute", *rescue)
+
     def start_daemon(self, name: str) -> None:
         with patch.dict(os.environ, {VARIABLE: str(self.directory / "steps")}):
             super().start_daemon(name)
@@ -87,12 +99,6 @@ class CrashingCloud(Daemons):
         """Have a daemon count no more; returns its steps."""
         (self._steps(name) / "plan").unlink()
         return (self._steps(name) / "steps").read_text().splitlines()
-
-    def restart(self, name: str) -> None:
-        """Start a daemon that is dead; returns when it is ready."""
-        begin = len(self.log(name))
-        self.start_daemon(name)
-        until(lambda: " ready\n" in self.log(name)[begin:], f"{name} to be ready")
 
     def revive(self) -> None:
         """Have every daemon run, and none of them count."""
@@ -151,12 +157,13 @@ class CrashingCloud(Daemons):
             with suppress(AssertionError):
                 until(lambda: counts() != now, "silence", 0.5)
 
-    def settle(self, operation: Operation, deadline: float = 60.0) -> None:
+    def settle(self, operation: Operation) -> None:
         """
         Wait until nothing in the cloud disagrees.
 
-        @raise AssertionError: something does, after so many seconds.
+        @raise AssertionError: something does, after C{SETTLED_AFTER} seconds.
         """
+        deadline = SETTLED_AFTER
         found: list[str] = []
 
         def settled() -> bool:
@@ -167,6 +174,11 @@ class CrashingCloud(Daemons):
             until(settled, "", deadline)
         except AssertionError:
             raise AssertionError(f"after {deadline:.0f} s: {'; '.join(found)}") from None
+
+    @cached_property
+    def old_ec2(self) -> Any:
+        """boto's client of its EC2 API, for what only Nova has."""
+        return connect(self.environment)[0]
 
     @property
     def scene(self) -> Scene:
@@ -274,6 +286,99 @@ class Reboot(_OnOne):
             yield f"instance {self.chosen} does not run"
 
 
+class Stop(_OnOne):
+    """StopInstances."""
+
+    name = "StopInstances"
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.stop_instances(InstanceIds=self.ids)
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It is stopped; or nobody ever heard of it."""
+        if self.chosen not in cloud.instances(states.SHUTDOWN, states.RUNNING):
+            yield f"instance {self.chosen} neither runs nor is stopped"
+
+
+class Start(_OnOne):
+    """StartInstances."""
+
+    name = "StartInstances"
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        if not cloud.instances(states.SHUTDOWN):
+            stop = Stop()
+            stop.prepare(cloud)
+            stop.perform(cloud)
+            until(lambda: cloud.instances(states.SHUTDOWN), "a stopped instance")
+        self.chosen = cloud.instances(states.SHUTDOWN)[0]
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.start_instances(InstanceIds=self.ids)
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It runs; or nobody ever heard of it."""
+        if self.chosen not in cloud.instances(states.SHUTDOWN, states.RUNNING):
+            yield f"instance {self.chosen} neither runs nor is stopped"
+
+
+class Rescue(_OnOne):
+    """RescueInstance, on a host that has not the rescue image any more."""
+
+    name = "RescueInstance"
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        super().prepare(cloud)
+        Run().prepare(cloud)
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.old_ec2.get_status(self.name, {"InstanceId": self.ids[0]}, verb="POST")
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It is rescued; or nobody ever heard of it."""
+        if self.chosen not in cloud.instances(states.RESCUED, states.RUNNING):
+            yield f"instance {self.chosen} neither runs nor is rescued"
+
+
+class Unrescue(_OnOne):
+    """UnrescueInstance."""
+
+    name = "UnrescueInstance"
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        if not cloud.instances(states.RESCUED):
+            rescue = Rescue()
+            rescue.prepare(cloud)
+            rescue.perform(cloud)
+            until(lambda: cloud.instances(states.RESCUED), "a rescued instance")
+        self.chosen = cloud.instances(states.RESCUED)[0]
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.old_ec2.get_status(self.name, {"InstanceId": self.ids[0]}, verb="POST")
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It runs from its own disk; or nobody ever heard of it."""
+        if self.chosen not in cloud.instances(states.RESCUED, states.RUNNING):
+            yield f"instance {self.chosen} neither runs nor is rescued"
+
+
+class CreateImage(_OnOne):
+    """CreateImage of an instance that runs, and is switched off for it."""
+
+    name = "CreateImage"
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        cloud.ec2.create_image(InstanceId=self.ids[0], Name=f"copy-{uuid4().hex}")
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """The instance runs again, and every image that was announced is there."""
+        if self.chosen not in cloud.instances(states.RUNNING):
+            yield f"instance {self.chosen} does not run"
+        for image_id, state in cloud.image_states().items():
+            if state != "available":
+                yield f"image {image_id} is {state}"
+
+
 class Register:
     """RegisterImage."""
 
@@ -326,4 +431,7 @@ class Upload:
         yield from ()
 
 
-OPERATIONS = (Run, Terminate, Reboot, Register, Deregister, Upload)
+OPERATIONS = (
+    *(Run, Terminate, Reboot, Stop, Start, Rescue, Unrescue),
+    *(Register, Deregister, Upload, CreateImage),
+)

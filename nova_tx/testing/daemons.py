@@ -130,6 +130,19 @@ class Daemons(Cloud):
         """End a daemon as a crash does; returns when it is gone."""
         self.ended(self.signal(name, signal.SIGKILL))
 
+    def restart(self, name: str) -> None:
+        """Start a daemon that is dead; returns when it is ready."""
+        begin = len(self.log(name))
+        self.start_daemon(name)
+        until(lambda: " ready\n" in self.log(name)[begin:], f"{name} to be ready")
+
+    def reconfigure(self, name: str, *flags: str) -> None:
+        """Give a daemon further flags, and start it anew."""
+        with open(self.flagfile, "a", encoding="utf-8") as file:
+            file.writelines(f"{each}\n" for each in flags)
+        self.kill(name)
+        self.restart(name)
+
     # Its rows.
 
     def read(

@@ -93,7 +93,8 @@ class Life:
             )
             for each in filter(None, (published.kernel, published.ramdisk, published.image)):
                 until(partial(self._available, each), f"image {each}", PATIENCE)
-            self._restart(
+            cloud.reconfigure(
+                _DAEMON,
                 f"--rescue_image_id={published.image}",
                 f"--rescue_kernel_id={published.kernel}",
                 f"--rescue_ramdisk_id={published.ramdisk}",
@@ -199,15 +200,6 @@ class Life:
     def _said(self, text: str, guest: Guest) -> None:
         output = self._ec2.get_console_output(guest.id).output
         assert text.encode() in (output if isinstance(output, bytes) else output.encode()), output
-
-    def _restart(self, *flags: str) -> None:
-        """Give the daemon further flags, and start it anew."""
-        with open(self._cloud.flagfile, "a", encoding="utf-8") as file:
-            file.writelines(f"{each}\n" for each in flags)
-        self._cloud.kill(_DAEMON)
-        begin = len(self._cloud.log(_DAEMON))
-        self._cloud.start_daemon(_DAEMON)
-        until(lambda: " ready\n" in self._cloud.log(_DAEMON)[begin:], "the daemon")
 
     # How they show.
 

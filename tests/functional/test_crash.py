@@ -14,7 +14,7 @@ from collections.abc import Iterator
 import pytest
 
 from nova_tx.testing.crashing import OPERATIONS, CrashingCloud, Operation
-from nova_tx.testing.daemons import free_plan, until
+from nova_tx.testing.daemons import free_plan
 
 #: Steps without which an operation was not counted: their absence would make the test say nothing.
 LANDMARKS = {
@@ -35,6 +35,30 @@ LANDMARKS = {
         "nova-compute": ("VirtDriver.reboot", "acknowledge reboot_instance"),
         "nova-network": ("answer allocate_fixed_ip",),
     },
+    "StopInstances": {
+        "nova-api": ("transaction request_stop", "send compute.* stop_instance"),
+        "nova-compute": ("VirtDriver.stop", "acknowledge stop_instance"),
+    },
+    "StartInstances": {
+        "nova-api": ("transaction request_start",),
+        "nova-compute": ("VirtDriver.start", "acknowledge start_instance"),
+        "nova-network": ("answer allocate_fixed_ip",),
+    },
+    "RescueInstance": {
+        "nova-api": ("transaction request_rescue",),
+        "nova-compute": ("Images.fetch", "VirtDriver.rescue", "acknowledge rescue_instance"),
+    },
+    "UnrescueInstance": {
+        "nova-api": ("transaction request_unrescue",),
+        "nova-compute": ("VirtDriver.unrescue", "acknowledge unrescue_instance"),
+    },
+    "CreateImage": {
+        "nova-api": ("transaction request_image", "Images.announce"),
+        "nova-compute": (
+            *("VirtDriver.stop", "VirtDriver.snapshot", "VirtDriver.start", "Images.bring"),
+            *("VirtDriver.discard", "acknowledge create_image"),
+        ),
+    },
     "RegisterImage": {
         "nova-api": ("Images.register",),
         "nova-objectstore": ("transaction register", "file os.rename images/*"),
@@ -53,8 +77,7 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashingCloud]:
     cloud = CrashingCloud(tmp_path_factory.mktemp("crash") / "cloud")
     try:
         cloud.up(free_plan(cloud.directory))
-        cloud.image = cloud.publish("images", "disk", b"the root disk" * 10_000)
-        until(lambda: cloud.image_state(cloud.image) == "available", "the image")
+        cloud.publish_image("disk", b"the root disk" * 10_000)
         yield cloud
     finally:
         cloud.close()

@@ -1,4 +1,4 @@
-"""A compute worker that dies while QEMU's guests are built, rebooted and ended: a sample."""
+"""A compute worker that dies while QEMU's guests are built, switched and ended: a sample."""
 
 from __future__ import annotations
 
@@ -11,8 +11,19 @@ from pathlib import Path
 import pytest
 
 from nova_tx.testing.crash import FILE
-from nova_tx.testing.crashing import CrashingCloud, Operation, Reboot, Run, Terminate
-from nova_tx.testing.daemons import free_plan, until
+from nova_tx.testing.crashing import (
+    CrashingCloud,
+    CreateImage,
+    Operation,
+    Reboot,
+    Rescue,
+    Run,
+    Start,
+    Stop,
+    Terminate,
+    Unrescue,
+)
+from nova_tx.testing.daemons import free_plan
 from nova_tx.testing.libvirtd_apart import libvirtd_apart
 
 #: One name for the bridge, which only the namespace has.
@@ -39,15 +50,17 @@ def cloud() -> Iterator[CrashingCloud]:
         )
         try:
             cloud.up(free_plan(cloud.directory))
-            cloud.image = cloud.publish("images", "empty", bytes(2**20))
-            until(lambda: cloud.image_state(cloud.image) == "available", "the image")
+            cloud.publish_image("empty", bytes(2**20))
             yield cloud
         finally:
             cloud.close()
     shutil.rmtree(directory)
 
 
-@pytest.mark.parametrize("kind", [Run, Reboot, Terminate], ids=lambda kind: kind.name)
+KINDS = [Run, Reboot, Stop, Start, Rescue, Unrescue, CreateImage, Terminate]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.name)
 def test_a_death_of_compute_loses_no_guest_and_leaves_none(
     cloud: CrashingCloud, kind: type[Operation]
 ) -> None:
