@@ -70,7 +70,7 @@ class FakeDriver:
         """
         _known(spec.name, spec.directory)
         self._cut(spec.name)
-        self._set(spec.name, spec.directory, Power.RUNNING)
+        await self.start(spec)
 
     async def start(self, spec: GuestSpec) -> None:
         """
@@ -105,9 +105,7 @@ class FakeDriver:
 
         @raise VirtError: it was never started here.
         """
-        _known(spec.name, spec.directory)
-        self._cut(spec.name)
-        await self.start(spec)
+        await self.reboot(spec)
 
     async def snapshot(self, name: str, directory: str, path: str) -> None:
         """

@@ -36,7 +36,7 @@ LANDMARKS = {
         "nova-network": ("answer allocate_fixed_ip",),
     },
     "StopInstances": {
-        "nova-api": ("transaction request_stop", "send compute.* stop_instance"),
+        "nova-api": ("transaction request_stop",),
         "nova-compute": ("VirtDriver.stop", "acknowledge stop_instance"),
     },
     "StartInstances": {

@@ -116,7 +116,7 @@ class LibvirtDriver:
         """
         _check(spec.name, spec.directory)
         await self.stop(spec.name)
-        await self._start(spec)
+        await self.start(spec)
 
     async def start(self, spec: GuestSpec) -> None:
         """
@@ -165,11 +165,9 @@ class LibvirtDriver:
         """
         End what was booted from the rescue image, start the guest from its own disks.
 
-        @raise VirtError: it has none here, or could not be started.
+        @raise VirtError: as L{reboot}.
         """
-        _check(spec.name, spec.directory)
-        await self.stop(spec.name)
-        await self.start(spec)
+        await self.reboot(spec)
 
     async def snapshot(self, name: str, directory: str, path: str) -> None:
         """
