@@ -457,7 +457,7 @@ def test_register_with_a_name(door: Door, joe: User) -> None:
 
 
 def test_deregister(shelf: Door, joe: User) -> None:
-    """What is said after DeregisterImage is what each kind of client expects."""
+    """An image that was deregistered is gone for clients of every age."""
     assert shelf.client(joe).deregister_image(ImageId="ami-a")["Return"] is True
     old = shelf.ask(joe, "DeregisterImage", {"ImageId": "ami-f"}, OLD)
     assert [each.text for each in old.xml][1:] == ["ami-f", "true"]

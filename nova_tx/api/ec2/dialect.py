@@ -88,9 +88,6 @@ class Dialect(Protocol):
     def region_more(self) -> Content:
         """What only this kind of client is told of a region."""
 
-    def deregistered(self, image_id: str) -> Content:
-        """What is said after DeregisterImage."""
-
     def terminated(self) -> Content:
         """What only this kind of client is told after TerminateInstances."""
 
@@ -147,9 +144,6 @@ class Old:
 
     def region_more(self) -> Content:
         return {}
-
-    def deregistered(self, image_id: str) -> Content:
-        return {"imageId": image_id, "return": True}
 
     def terminated(self) -> Content:
         return {"return": True}
@@ -268,9 +262,6 @@ class New:
 
     def region_more(self) -> Content:
         return {"optInStatus": NOT_REQUIRED}
-
-    def deregistered(self, image_id: str) -> Content:
-        return {"return": True}
 
     def terminated(self) -> Content:
         return {}

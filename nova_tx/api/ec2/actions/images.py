@@ -122,7 +122,7 @@ class Device:
 
 
 class CreateImage(Action):
-    """Make an image of the root disk of an instance that runs or is stopped."""
+    """Make an image of the root disk of an instance, and of that only: devices are refused."""
 
     roles = SYSADMIN
 
@@ -161,7 +161,7 @@ class DeregisterImage(Action):
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         await self.operations.images.deregister(context, params.image_id)
-        return dialect.deregistered(params.image_id)
+        return {"imageId": params.image_id, "return": True}
 
 
 def _owned(
