@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Sequence
-from functools import partial
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThread
@@ -56,7 +55,7 @@ class KeyPairs:
             pass
         else:
             raise DuplicateKeyPair(f"The keypair '{name}' already exists.")
-        made = await self._in_thread(partial(public_keys.generate, kind))
+        made = await self._in_thread(public_keys.generate, kind)
         return await self._keep(context, name, made.public), made.private
 
     async def take(self, context: RequestContext, name: str, material: str) -> KeyPair:

@@ -8,7 +8,7 @@ users live in memory, and messages to workers are written down.
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -181,6 +181,11 @@ def inline(work: Awaitable[Any]) -> Any:
     return results[0]
 
 
+def _at_once(work: Callable[..., Any], *args: object) -> Awaitable[Any]:
+    """Instead of a thread."""
+    return succeed(work(*args))
+
+
 class Door:
     """
     The EC2 door and the metadata service over a database.
@@ -218,7 +223,7 @@ class Door:
             ),
             power=PowerControl(database, ComputeClient(self.bus, "compute"), self.clock),
             images=Images(self.images, database, ComputeClient(self.bus, "compute")),
-            key_pairs=KeyPairs(database, self.clock, in_thread=lambda work: succeed(work())),
+            key_pairs=KeyPairs(database, self.clock, in_thread=_at_once),
             security_groups=SecurityGroups(database, self.clock),
             zones=Zones(database, ec2, node),
             accounts=Accounts(
@@ -228,7 +233,7 @@ class Door:
                 ec2,
                 flags.section(S3Flags),
                 flags.section(CryptoFlags),
-                in_thread=lambda work, *args: succeed(work(*args)),
+                in_thread=_at_once,
             ),
             quotas=Quotas(database, flags.section(QuotaFlags)),
             ipv6=Ipv6(database),

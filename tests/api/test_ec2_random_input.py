@@ -50,12 +50,11 @@ class Besieged:
         self._there = self._rows()
         self._wrote = False
 
-    def _key(self, work: Any) -> Any:
+    def _key(self, *work: Any) -> Any:
         """Keys take long to make: one of each kind is enough."""
-        name = getattr(work, "__qualname__", work)
-        if name not in self._keys:
-            self._keys[name] = work()
-        return succeed(self._keys[name])
+        if work not in self._keys:
+            self._keys[work] = work[0](*work[1:])
+        return succeed(self._keys[work])
 
     def _executes(self, _c: Any, _cursor: Any, statement: str, *_: Any) -> None:
         self._wrote = self._wrote or not statement.lstrip().upper().startswith("SELECT")
