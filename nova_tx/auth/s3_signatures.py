@@ -8,6 +8,7 @@ asks the claim whether it holds.                         [spec/04 section 1; cli
 from __future__ import annotations
 
 import base64
+import functools
 import hashlib
 import hmac
 import re
@@ -198,7 +199,12 @@ def _check_v4(request: S3Request, authorization: V4Authorization, timestamp: dat
 
 
 def _time(request: S3Request) -> datetime:
-    text = request.headers.get("x-amz-date") or request.headers.get("date", "")
+    return _moment(request.headers.get("x-amz-date") or request.headers.get("date", ""))
+
+
+@functools.lru_cache(256)
+def _moment(text: str) -> datetime:
+    """Kept, for requests of the same second are many."""
     try:
         return datetime.strptime(text, _BASIC).replace(tzinfo=UTC)
     except ValueError:

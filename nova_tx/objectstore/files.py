@@ -39,10 +39,10 @@ class Facts:
     checksums: dict[str, str]
 
 
-def write_facts(file: BinaryIO, facts: Facts) -> None:
-    """Put the facts behind the bytes of an object."""
+def facts_bytes(facts: Facts) -> bytes:
+    """What is put behind the bytes of an object."""
     text = json.dumps(vars(facts)).encode()
-    file.write(text + _END.pack(len(text), _MAGIC))
+    return text + _END.pack(len(text), _MAGIC)
 
 
 def read_facts(file: BinaryIO) -> Facts:
@@ -91,14 +91,32 @@ class Writer:
             self._file.flush()
             # what is quite new the kernel has in lists of each core, and would wait for them
             end = self._written - _PIECE
-            start_writing(self._file, self._begun, end - self._begun)
+            start_writing(self._file.fileno(), self._begun, end - self._begun)
             self._begun = end
 
 
-def start_writing(file: BinaryIO, first: int = 0, count: int = 1) -> None:
+def start_writing(descriptor: int, first: int = 0, count: int = 1) -> None:
     """Have some bytes of a file written to the disk, without waiting; by default its first page."""
     # "not needed in memory": what is not on the disk yet is begun with, and stays in memory
-    os.posix_fadvise(file.fileno(), first, count, os.POSIX_FADV_DONTNEED)
+    os.posix_fadvise(descriptor, first, count, os.POSIX_FADV_DONTNEED)
+
+
+def write_small(path: str, content: bytes) -> int:
+    """
+    A new file with a few bytes in it; its descriptor.
+
+    By system calls alone, as few as can be: each is a moment in which another thread may take the
+    interpreter, which then has to be waited for.
+    """
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)
+    try:
+        left = memoryview(content)
+        while left:
+            left = left[os.write(descriptor, left) :]
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:

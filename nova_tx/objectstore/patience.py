@@ -66,6 +66,13 @@ class Channel(HTTPChannel):
     """
 
     requests: list[Any]
+    _host: Any = None
+
+    def getHost(self) -> Any:
+        """Our end, which each request wants to know: the kernel is asked once."""
+        if self._host is None:
+            self._host = super().getHost()
+        return self._host
 
     def resetTimeout(self) -> None:
         if not (self.requests or self._buffer):

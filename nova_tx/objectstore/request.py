@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from io import BytesIO
 from typing import Any, BinaryIO
 
+from twisted.internet.interfaces import IWriteDescriptor
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
@@ -107,8 +108,12 @@ class StreamingRequest(Request):
     ) -> None:
         """Send a whole answer; nothing if the client is gone."""
         if self._start(code, headers or {}, len(body)):
+            transport = self.channel.transport
             self.write(body)
             self._complete()
+            # now, without another turn of the loop; TLS, and a connection that ends, take theirs
+            if IWriteDescriptor.providedBy(transport) and not transport.disconnecting:
+                transport.doWrite()
 
     async def send_file(
         self,

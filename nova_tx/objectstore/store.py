@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import json
 import os
 import secrets
@@ -21,7 +22,14 @@ from typing import BinaryIO, ParamSpec, TypeVar
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
 from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
-from nova_tx.objectstore.files import Facts, read_facts, start_writing, sync_directory, write_facts
+from nova_tx.objectstore.files import (
+    Facts,
+    facts_bytes,
+    read_facts,
+    start_writing,
+    sync_directory,
+    write_small,
+)
 from nova_tx.objectstore.names import check_bucket, check_key, entries, path_of
 
 P = ParamSpec("P")
@@ -80,6 +88,8 @@ class Store:
         # names are changed by one thread at a time; what takes long is done outside
         self._names = Lock()
         self._known: dict[str, Bucket] = {}
+        self._mine = secrets.token_hex(8)
+        self._numbers = itertools.count()
 
     def prepare(self) -> None:
         """Make the directory, remove what an earlier process left unfinished."""
@@ -126,7 +136,7 @@ class Store:
         @raise BucketAlreadyExists: another project has it.
         """
         check_bucket(name)
-        new = os.path.join(self._new, secrets.token_hex(16))
+        new = self._unnamed()
         try:
             os.makedirs(os.path.join(new, "objects"), mode=0o700)
             with open(os.path.join(new, "bucket.json"), "w") as file:
@@ -153,7 +163,7 @@ class Store:
         @raise BucketNotEmpty: it has objects.
         """
         self.bucket(name)
-        old = os.path.join(self._new, secrets.token_hex(16))
+        old = self._unnamed()
         with self._names:
             if next(self._keys(self._objects(name), b"", b"", b""), None) is not None:
                 raise BucketNotEmpty(f"there are objects in the bucket {name}")
@@ -169,8 +179,12 @@ class Store:
 
     def begin(self) -> tuple[str, BinaryIO]:
         """A new file for the bytes of an upload, and its path for L{commit} or L{abort}."""
-        path = os.path.join(self._new, secrets.token_hex(16))
+        path = self._unnamed()
         return path, open(path, "xb", buffering=SMALL)
+
+    def _unnamed(self) -> str:
+        """A path for what has no name yet."""
+        return os.path.join(self._new, f"{self._mine}-{next(self._numbers)}")
 
     def commit(self, path: str, file: BinaryIO, bucket: str, key: str, facts: Facts) -> None:
         """
@@ -179,7 +193,7 @@ class Store:
         @raise BucketNotFound: the bucket was removed meanwhile.
         """
         with file:
-            write_facts(file, facts)
+            file.write(facts_bytes(facts))
             file.flush()
             os.fsync(file.fileno())
         _sync(self._name(path, bucket, key))
@@ -193,6 +207,10 @@ class Store:
         results: list[Exception | None] = []
         directories: dict[str, None] = {}
         begun = [self._try(self._write, each) for each in objects]
+        if len(begun) > 1:
+            for each in begun:
+                if not isinstance(each, Exception):
+                    start_writing(each[1])
         for new, found in zip(objects, begun, strict=True):
             changed = found if isinstance(found, Exception) else self._try(self._end, new, *found)
             if isinstance(changed, Exception):
@@ -209,25 +227,23 @@ class Store:
         except Exception as error:
             return error
 
-    def _write(self, new: New) -> tuple[str, BinaryIO]:
-        path, file = self.begin()
+    def _write(self, new: New) -> tuple[str, int]:
+        path = self._unnamed()
         try:
-            file.write(new.content)
-            write_facts(file, new.facts)
-            file.flush()
-            start_writing(file)
+            return path, write_small(path, new.content + facts_bytes(new.facts))
         except BaseException:
-            self.abort(path, file)
+            _forget(path)
             raise
-        return path, file
 
-    def _end(self, new: New, path: str, file: BinaryIO) -> Iterable[str]:
+    def _end(self, new: New, path: str, descriptor: int) -> Iterable[str]:
         try:
-            with file:
-                os.fdatasync(file.fileno())
+            try:
+                os.fdatasync(descriptor)
+            finally:
+                os.close(descriptor)
             return self._name(path, new.bucket, new.key)
         except BaseException:
-            self.abort(path, file)
+            _forget(path)
             raise
 
     def _name(self, path: str, bucket: str, key: str) -> Iterable[str]:
@@ -254,8 +270,7 @@ class Store:
         """Forget an upload that was not committed."""
         with contextlib.suppress(OSError):
             file.close()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(path)
+        _forget(path)
 
     def open(self, bucket: str, key: str) -> tuple[BinaryIO, Facts]:
         """
@@ -359,6 +374,11 @@ class Store:
                     yield from self._keys(os.path.join(directory, name), key, prefix, after)
             elif key.startswith(prefix) and key > after:
                 yield key
+
+
+def _forget(path: str) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(path)
 
 
 def _sync(directories: Iterable[str]) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -16,7 +18,7 @@ from nova_tx.objectstore.faults import (
 )
 from nova_tx.objectstore.files import Facts, pieces
 from nova_tx.objectstore.names import path_of
-from nova_tx.objectstore.store import Store
+from nova_tx.objectstore.store import New, Store
 from nova_tx.testing.objectstore import put
 
 
@@ -106,6 +108,28 @@ def test_aborted(store: Store, tmp_path: Path) -> None:
     path, file = store.begin()
     file.write(b"x")
     store.abort(path, file)
+    assert list((tmp_path / "buckets" / ".new").iterdir()) == []
+
+
+def test_written_in_parts(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small object is whole though the kernel takes a few bytes at a time."""
+    write = os.write
+    monkeypatch.setattr(os, "write", lambda descriptor, data: write(descriptor, data[:5]))
+    facts = Facts(12, "0" * 32, 0.0, {}, {})
+    assert store.put([New("bucket", "key", b"some content", facts)]) == [None]
+    assert _get(store, "key") == b"some content"
+
+
+def test_not_written(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A small object for which there is no room leaves nothing, and says why."""
+
+    def write(descriptor: int, data: memoryview) -> int:
+        raise OSError(errno.ENOSPC, "full")
+
+    monkeypatch.setattr(os, "write", write)
+    facts = Facts(1, "0" * 32, 0.0, {}, {})
+    [reason] = store.put([New("bucket", "key", b"x", facts)])
+    assert isinstance(reason, OSError) and reason.errno == errno.ENOSPC
     assert list((tmp_path / "buckets" / ".new").iterdir()) == []
 
 
