@@ -8,6 +8,7 @@ loop hears of every few megabytes only.
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
@@ -16,6 +17,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
+from nova_tx.objectstore.aside import BEHIND
 from nova_tx.objectstore.threads import IPool
 
 if TYPE_CHECKING:
@@ -78,7 +80,7 @@ class Body:
         """
         Have threads of a pool give each piece to C{write}; done when the body has ended.
 
-        A piece stays as it is until C{write} has returned from the next one.
+        A piece stays as it is until C{write} has returned from L{BEHIND} more.
 
         @raise ConnectionLost: it will never end. Also what C{write} raises.
         """
@@ -188,9 +190,9 @@ def _take(
     most = min(most, _TURN)
     if not most:
         return 0
-    buffers = [memoryview(bytearray(min(_PIECE, most))) for _ in range(2)]
+    buffers = itertools.cycle([memoryview(bytearray(min(_PIECE, most))) for _ in range(BEHIND + 1)])
     while taken < most:
-        buffer = buffers[0]
+        buffer = next(buffers)
         try:
             count = source.recv_into(buffer, min(len(buffer), most - taken))
         except OSError:  # nothing more at once, or the connection is lost, as it will find out
@@ -199,5 +201,4 @@ def _take(
             break
         write(buffer[:count])
         taken += count
-        buffers.reverse()
     return taken

@@ -112,7 +112,7 @@ class _Intake:
         """
         What these bytes are of the object.
 
-        They must stay as they are until the next call has returned.
+        They must stay as they are until L{BEHIND} more calls have returned.
 
         @raise MalformedPayload, SignatureMismatch: it can't be the body that was signed.
         """
