@@ -183,8 +183,8 @@ class Store:
         return path, open(path, "xb", buffering=SMALL)
 
     def _unnamed(self) -> str:
-        """A path for what has no name yet."""
-        return os.path.join(self._new, f"{self._mine}-{next(self._numbers)}")
+        """A path for what has no name yet: 32 hex digits that nobody had before."""
+        return os.path.join(self._new, f"{self._mine}{next(self._numbers):016x}")
 
     def commit(self, path: str, file: BinaryIO, bucket: str, key: str, facts: Facts) -> None:
         """
