@@ -1,8 +1,8 @@
 """
 A lean EC2 client, in a process of its own: keep-alive connections that repeat one signed request.
 
-The request is signed once (version 4, in the headers, as boto3 does); the server checks it each
-time.
+The request is signed once (version 4, in the headers, as boto3 does), or anew each time if that
+is good for once; the server checks it each time.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -32,6 +33,7 @@ class Load:
     @ivar clients: connections; each asks again when it has its answer.
     @ivar count: requests of all together.
     @ivar seconds: after which nobody asks any more, however few were asked.
+    @ivar token: a parameter that has another value each time, such as C{ClientToken}.
     """
 
     port: int
@@ -42,10 +44,12 @@ class Load:
     count: int = 1000
     seconds: float = 10.0
     path: str = "/services/Cloud/"
+    token: str = ""
 
     def request(self) -> bytes:
-        """The request's bytes."""
-        body = urlencode({"Version": "2016-11-15", **self.parameters})
+        """The request's bytes, signed now."""
+        own = {self.token: uuid.uuid4().hex} if self.token else {}
+        body = urlencode({"Version": "2016-11-15", **self.parameters, **own})
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
         scope = f"{now[:8]}/nova/ec2/aws4_request"
         headers = {
@@ -115,7 +119,7 @@ class _Client(asyncio.Protocol):
             self._transport.close()
             return
         self._began = time.perf_counter()
-        self._transport.write(self._crowd.request)
+        self._transport.write(self._crowd.request())
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -138,7 +142,10 @@ class _Crowd:
     """All connections."""
 
     def __init__(self, load: Load) -> None:
-        self.request = load.request()
+        self.request = load.request
+        if not load.token:
+            same = load.request()
+            self.request = lambda: same
         self.latencies: list[float] = []
         self.failures = self.size = 0
         self._load = load

@@ -18,6 +18,18 @@ _TIME = re.compile(r"\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}Z\Z")
 
 
 @dataclasses.dataclass(frozen=True)
+class Seal:
+    """
+    What tells a signed request from every other, and when it can't be used any more.
+
+    @ivar expires_at: naive UTC.
+    """
+
+    digest: str
+    expires_at: datetime
+
+
+@dataclasses.dataclass(frozen=True)
 class RequestContext:
     """
     The identity and the request on whose behalf something is done.
@@ -26,6 +38,7 @@ class RequestContext:
     @ivar project: the project's id; None for the cloud itself.
     @ivar is_admin: may see and change what is other projects'.
     @ivar timestamp: when the request arrived, UTC.
+    @ivar seal: never sent on: what was signed is for this process alone.
     """
 
     user: str | None
@@ -37,6 +50,7 @@ class RequestContext:
         default_factory=lambda: datetime.now(UTC).replace(microsecond=0)
     )
     request_id: str = dataclasses.field(default_factory=new_request_id)
+    seal: Seal | None = dataclasses.field(default=None, repr=False, compare=False)
 
     def elevated(self) -> RequestContext:
         """The same request with an administrator's rights."""
@@ -74,8 +88,12 @@ class RequestContext:
         return cls(**fields)  # type: ignore[arg-type]
 
 
-#: Each field, and its key on the wire.
-_KEYS = tuple((field.name, _PREFIX + field.name) for field in dataclasses.fields(RequestContext))
+#: Each field that is sent on, and its key on the wire.
+_KEYS = tuple(
+    (field.name, _PREFIX + field.name)
+    for field in dataclasses.fields(RequestContext)
+    if field.name != "seal"
+)
 
 
 def _moment(text: str) -> datetime:

@@ -248,6 +248,17 @@ class AuthFailure(NovaError):
     status = 403
 
 
+class LockedOut(AuthFailure):
+    """The access key was used wrongly too often of late."""
+
+    def __init__(self, text: str = "Too many failed authentications.") -> None:
+        super().__init__(text)
+
+
+class Replayed(AuthFailure):
+    """The signature was used before, for a request that can't be done twice."""
+
+
 class SignatureMismatch(NovaError):
     """The request was not signed with the secret that belongs to the access key."""
 
@@ -334,6 +345,10 @@ class TooManyRequests(Unavailable):
     """More is asked for at once than is served at once; whoever asks less often is served."""
 
     code = "RequestLimitExceeded"
+
+
+class TooSoon(TooManyRequests):
+    """The very same request was made a moment ago: signed again, it is another one."""
 
 
 class RemoteTimeout(Unavailable):

@@ -117,6 +117,9 @@ class Ec2Flags:
     ec2_scheme: str = flag("http", "scheme of EC2 URLs")
     ec2_path: str = flag("/services/Cloud", "path of EC2 URLs")
     ec2_url: str = flag("", "whole EC2 URL, instead of scheme, host, port and path")
+    api_workers: int = flag(
+        1, "processes that serve the EC2 API; bounds hold for each; nova-all has but one"
+    )
     ec2_max_requests: int = flag(
         256, "requests of users that are in hand at once, likewise of guests; others are refused"
     )
@@ -124,6 +127,12 @@ class Ec2Flags:
     ec2_max_connections: int = flag(
         1000, "connections to the EC2 API, likewise to the metadata service; others are refused"
     )
+    ec2_max_body: int = flag(256 * 1024, "bytes that the body of a request may have")
+    ec2_max_parameters: int = flag(5000, "parameters that a request may have")
+    ec2_rate_limit: int = flag(
+        0, "requests per second and project, in the long run; others are refused; 0: no limit"
+    )
+    ec2_rate_burst: int = flag(100, "requests of a project that may come at once before that")
     ec2_timestamp_window: int = flag(900, "seconds a request's time may be off")
     region_list: Names = flag((), "name=fqdn pairs for DescribeRegions and credentials")
     metadata_listen: str = flag(
@@ -188,6 +197,11 @@ class AuthFlags:
     credential_rc_file: str = flag("%src", "rc file's name in the zip; %s is the region")
     credential_key_file: str = flag("pk.pem", "private key's name in the zip")
     credential_cert_file: str = flag("cert.pem", "certificate's name in the zip")
+    lockout_attempts: int = flag(
+        5, "failed authentications that lock an access key of the EC2 API; 0: none do"
+    )
+    lockout_minutes: int = flag(15, "minutes for which it is locked")
+    lockout_window: int = flag(15, "minutes since the first in which they are counted")
     osapi_host: str = flag("$my_ip", "OpenStack API address in novarc")
     osapi_port: int = flag(8774, "OpenStack API port in novarc")
     osapi_scheme: str = flag("http", "OpenStack API scheme in novarc")

@@ -1,5 +1,5 @@
 """
-At most so many at once: who comes when it is full is told so, and may come again.
+At most so many at once, or in a second: who comes when it is full is told so, and may come again.
 """
 
 from __future__ import annotations
@@ -8,11 +8,15 @@ from collections import Counter
 from collections.abc import Hashable, Iterator
 from contextlib import contextmanager
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from nova_tx.errors import TooManyRequests
 
 _log = Logger()
+
+#: Of a L{Pace}, from where on those are forgotten that are full.
+_MOST_BUCKETS = 1000
 
 
 class Gate:
@@ -65,3 +69,45 @@ class Gate:
         if self._refused and self.inside <= self._room // 2:
             _log.info("{n} {what} were refused", n=self._refused, what=self._what)
             self._refused = 0
+
+
+class Pace:
+    """
+    So many steps a second of each, in the long run; a few more at once after a rest.
+
+    A token bucket for each one who asks, forgotten when it is full again.
+    """
+
+    def __init__(self, what: str, rate: float, burst: int, clock: IReactorTime) -> None:
+        """
+        @param what: what is counted, for the log and for who is turned away.
+        @param rate: steps per second; 0: no limit.
+        @param burst: steps that may be made at once.
+        """
+        self._what = what
+        self._rate = rate
+        self._burst = max(1, burst)
+        self._clock = clock
+        self._buckets: dict[Hashable, tuple[float, float]] = {}
+
+    def step(self, who: Hashable) -> None:
+        """
+        One step more.
+
+        @raise TooManyRequests: too soon.
+        """
+        if self._rate <= 0:
+            return
+        now = self._clock.seconds()
+        left, then = self._buckets.get(who, (float(self._burst), now))
+        left = min(self._burst, left + max(0.0, now - then) * self._rate)
+        if left < 1:
+            raise TooManyRequests(f"Too many {self._what} per second; please try again later.")
+        if len(self._buckets) >= _MOST_BUCKETS:
+            self._forget(now)
+        self._buckets[who] = (left - 1, now)
+
+    def _forget(self, now: float) -> None:
+        for who, (left, then) in list(self._buckets.items()):
+            if left + (now - then) * self._rate >= self._burst:
+                del self._buckets[who]

@@ -48,12 +48,16 @@ class Membership:
 
     @ivar member: the user is a member (a manager always is).
     @ivar project_roles: roles held in this project.
+    @ivar failures: how often the access key was used wrongly of late.
+    @ivar locked_until: it opens nothing before that time, naive UTC.
     """
 
     user: User
     project: Project
     member: bool
     project_roles: frozenset[str] = frozenset()
+    failures: int = 0
+    locked_until: datetime | None = None
 
 
 # Instances.

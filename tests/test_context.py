@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from nova_tx.context import RequestContext, admin_context
+from nova_tx.context import RequestContext, Seal, admin_context
 
 JOHN = RequestContext(
     user="john",
@@ -32,6 +32,15 @@ def test_wire() -> None:
         "_context_timestamp": "2011-02-15T07:28:32Z",
         "_context_request_id": "ABCDEFGHIJ0123456789",
     }
+
+
+def test_a_seal_stays_here() -> None:
+    """What was signed is in no message, and in no log: neither is it part of who asks."""
+    sealed = dataclasses.replace(JOHN, seal=Seal("digest", datetime(2011, 2, 15)))
+    assert sealed.to_wire() == JOHN.to_wire()
+    assert RequestContext.from_wire(sealed.to_wire()).seal is None
+    assert RequestContext.from_wire({"_context_seal": "x"}).seal is None
+    assert "digest" not in repr(sealed)
 
 
 @pytest.mark.parametrize("context", [JOHN, RequestContext("joe", "p"), admin_context()])

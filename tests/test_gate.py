@@ -1,4 +1,4 @@
-"""At most so many at once."""
+"""At most so many at once, or in a second."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
+from twisted.internet.task import Clock
 from twisted.logger import LogEvent, globalLogPublisher
 
 from nova_tx.errors import TooManyRequests
-from nova_tx.gate import Gate
+from nova_tx.gate import Gate, Pace
 
 
 def test_who_comes_when_it_is_full_is_told_so() -> None:
@@ -53,3 +54,53 @@ def test_a_flood_is_two_lines_of_the_log() -> None:
         globalLogPublisher.removeObserver(observer)
     said = [event["log_format"].format(**event) for event in events]
     assert said == ["too many requests: the next are refused", "1000 requests were refused"]
+
+
+def paces(pace: Pace, who: str, most: int = 100) -> int:
+    """How many steps one can make now."""
+    for made in range(most):
+        try:
+            pace.step(who)
+        except TooManyRequests as error:
+            assert str(error) == "Too many requests per second; please try again later."
+            return made
+    return most
+
+
+def test_a_rate_with_bursts() -> None:
+    """So many at once, then so many a second; after a rest, as many at once as at first."""
+    clock = Clock()
+    pace = Pace("requests", 2, 5, clock)
+    assert paces(pace, "joe") == 5
+    clock.advance(0.4)
+    assert paces(pace, "joe") == 0
+    clock.advance(0.1)
+    assert paces(pace, "joe") == 1
+    clock.advance(1.0)
+    assert paces(pace, "joe") == 2
+    assert paces(pace, "eve") == 5
+    clock.advance(3600)
+    assert paces(pace, "joe") == 5
+    clock.rightNow -= 1800
+    clock.advance(1.0)
+    assert paces(pace, "joe") == 0
+
+
+def test_no_rate() -> None:
+    """A rate of 0 is none, and remembers nobody."""
+    pace = Pace("requests", 0, 1, Clock())
+    assert paces(pace, "joe") == 100
+    assert not pace._buckets
+
+
+def test_those_who_rest_are_forgotten(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Projects that asked once do not take memory for ever; who is pressed is not forgotten."""
+    monkeypatch.setattr("nova_tx.gate._MOST_BUCKETS", 10)
+    clock = Clock()
+    pace = Pace("requests", 1, 2, clock)
+    for number in range(10):
+        pace.step(number)
+    clock.advance(1)
+    assert paces(pace, "joe") == 2
+    assert len(pace._buckets) == 1
+    assert paces(pace, "joe") == 0

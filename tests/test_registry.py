@@ -114,7 +114,7 @@ def test_drivers() -> None:
 def test_commands() -> None:
     """nova-manage has these categories, in this order, with these actions."""
     assert {name: list(each.actions) for name, each in categories().items()} == {
-        "user": ["admin", "create", "delete", "exports", "list", "modify"],
+        "user": ["admin", "create", "delete", "exports", "list", "modify", "unlock"],
         "project": [
             "add",
             "create",

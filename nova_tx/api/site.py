@@ -9,13 +9,17 @@ from twisted.web.server import Request, Site
 import nova_tx.api.ec2.actions
 import nova_tx.api.ec2.admin
 from nova_tx.api import metadata
+from nova_tx.api.ec2 import xml
 from nova_tx.api.ec2.action import actions
+from nova_tx.api.ec2.callers import Callers
 from nova_tx.api.ec2.resource import Ec2Resource
 from nova_tx.api.metadata import MetadataResource
 from nova_tx.api.web import Answer, AsyncResource, bounded_site
 from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.roles import Roles
 from nova_tx.flags import AuthFlags, Ec2Flags
+from nova_tx.ids import new_request_id
 from nova_tx.operations import Operations
 
 
@@ -45,6 +49,7 @@ class VersionsResource(AsyncResource):
 
 def ec2_site(
     users: IUsers,
+    lockout: Lockout,
     operations: Operations,
     flags: Ec2Flags,
     auth: AuthFlags,
@@ -56,13 +61,20 @@ def ec2_site(
     Each has room of its own: users who fill the one leave the other to administrators.
     """
     services = Branch()
+    roles = Roles(auth)
+    callers = Callers(users, roles, lockout, flags, clock)
     for name, package in ((b"Cloud", nova_tx.api.ec2.actions), (b"Admin", nova_tx.api.ec2.admin)):
         table = actions(operations, package)
-        services.putChild(name, Ec2Resource(users, Roles(auth), table, flags, clock))
+        services.putChild(name, Ec2Resource(callers, roles, table, flags, clock))
     root = Branch()
     root.putChild(b"", VersionsResource())
     root.putChild(b"services", services)
-    return bounded_site(root, clock)
+    return bounded_site(root, clock, flags.ec2_max_body, _too_long)
+
+
+def _too_long() -> Answer:
+    text = "The request is too long."
+    return Answer(xml.failure("RequestEntityTooLarge", text, new_request_id()), "text/xml")
 
 
 def metadata_site(operations: Operations, flags: Ec2Flags, clock: IReactorTime) -> Site:

@@ -4,9 +4,11 @@ HTTP resources that answer from a coroutine, errors shown in one way.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
@@ -22,7 +24,7 @@ from nova_tx.ids import new_request_id
 
 _log = Logger()
 
-#: Bytes that the body of a request may have; the largest is RunInstances with user data.
+#: Bytes that the body of a request may have, where no flag says otherwise.
 MAX_BODY = 256 * 1024
 
 _OURS = "An internal error has occurred (request {})."
@@ -105,20 +107,29 @@ class AsyncResource(Resource):
 
 
 class BoundedRequest(Request):
-    """A request whose body is refused while it arrives, if it is longer than L{MAX_BODY}."""
+    """A request whose body is refused while it arrives, if it is too long."""
 
     _refused = False
 
+    def __init__(self, *arguments: Any, most: int, told: Callable[[], Answer]) -> None:
+        """
+        @param most: bytes that it may have.
+        @param told: what its client gets instead of an answer.
+        """
+        super().__init__(*arguments)
+        self._most = most
+        self._told = told
+
     def gotLength(self, length: int | None) -> None:
         super().gotLength(length)
-        if length is not None and length > MAX_BODY:
+        if length is not None and length > self._most:
             self._refuse()
 
     def handleContentChunk(self, data: bytes) -> None:
         if self._refused:
             return
         assert self.content is not None
-        if self.content.tell() + len(data) > MAX_BODY:
+        if self.content.tell() + len(data) > self._most:
             self._refuse()
         else:
             super().handleContentChunk(data)
@@ -130,8 +141,11 @@ class BoundedRequest(Request):
     def _refuse(self) -> None:
         self._refused = True
         assert self.channel.transport is not None
+        told = self._told()
         self.channel.transport.write(
-            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
+            b"HTTP/1.1 413 Content Too Large\r\nConnection: close\r\n"
+            b"Content-Type: %b\r\nContent-Length: %d\r\n\r\n%b"
+            % (told.content_type.encode(), len(told.body), told.body)
         )
         self.channel.loseConnection()
 
@@ -145,11 +159,25 @@ def access_line(timestamp: str, request: Request) -> str:
     return f"{who} {timestamp} {what} {request.code} {request.sentLength}"
 
 
-def bounded_site(root: Resource, reactor: object) -> Site:
-    """A site of ours: bodies bounded, forms left to the resources, no tracebacks shown."""
+def _too_long() -> Answer:
+    return Answer(b"The request is too long.\n")
+
+
+def bounded_site(
+    root: Resource,
+    reactor: object,
+    most: int = MAX_BODY,
+    told: Callable[[], Answer] = _too_long,
+) -> Site:
+    """
+    A site of ours: bodies bounded, forms left to the resources, no tracebacks shown.
+
+    @param most: bytes that the body of a request may have.
+    @param told: what is said to one that has more, with status 413.
+    """
     return Site(
         root,
-        requestFactory=BoundedRequest,
+        requestFactory=partial(BoundedRequest, most=most, told=told),
         parsePOSTFormSubmission=False,
         timeout=IDLE,
         logFormatter=access_line,

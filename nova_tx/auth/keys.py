@@ -42,9 +42,14 @@ def access_key(given: str | None) -> str:
     """
     if given is None:
         return new_key()
-    if _NAME.match(given) is None:
+    if not is_access_key(given):
         raise InvalidInput(f"An access key is {_LETTERS}")
     return given
+
+
+def is_access_key(text: str) -> bool:
+    """Whether somebody could have it as an access key."""
+    return _NAME.match(text) is not None
 
 
 def secret_key(given: str | None) -> str:

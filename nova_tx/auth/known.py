@@ -50,3 +50,8 @@ class KnownUsers:
         # counted from when it was asked: what changed since may not have been seen
         self._known[asked] = (now + SECONDS, found)
         return found
+
+    def forget(self, access_key: str) -> None:
+        """Look that user up when next asked."""
+        for asked in [each for each in self._known if each[0] == access_key]:
+            del self._known[asked]

@@ -9,6 +9,8 @@ from datetime import datetime
 from sqlalchemy import Connection, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
+from nova_tx.context import RequestContext
+from nova_tx.db import replays
 from nova_tx.db.schema import key_pairs
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
 from nova_tx.ids import key_pair_ec2_id
@@ -17,11 +19,15 @@ from nova_tx.model import KeyPair
 _COLUMNS = tuple(key_pairs.c[field.name] for field in fields(KeyPair))
 
 
-def create(txn: Connection, pair: KeyPair, now: datetime) -> KeyPair:
+def create(
+    txn: Connection, pair: KeyPair, now: datetime, once: RequestContext | None = None
+) -> KeyPair:
     """
     Keep the public half of a key pair; returns it as it is kept.
 
+    @param once: whose signature is used up, since the private half is told.
     @raise DuplicateKeyPair: the user has one of that name.
+    @raise TooSoon, Replayed: as L{replays.claim}.
     """
     made = replace(pair, created_at=now)
     values = {column.name: getattr(made, column.name) for column in _COLUMNS}
@@ -31,6 +37,8 @@ def create(txn: Connection, pair: KeyPair, now: datetime) -> KeyPair:
             key = txn.execute(insert(key_pairs).values(deleted=False, **values))
     except IntegrityError:
         raise DuplicateKeyPair(f"The keypair '{pair.name}' already exists.") from None
+    if once is not None:
+        replays.claim(txn, once, now)
     assert key.inserted_primary_key is not None
     return replace(made, id=key.inserted_primary_key[0])
 

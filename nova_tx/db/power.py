@@ -13,7 +13,8 @@ from sqlalchemy import Connection
 
 from nova_tx import states
 from nova_tx.context import RequestContext
-from nova_tx.db import instances
+from nova_tx.db import instances, replays
+from nova_tx.db.engine import now as current_time
 from nova_tx.errors import OperationNotPermitted, WrongState
 from nova_tx.ids import instance_ec2_id
 from nova_tx.model import Instance
@@ -120,6 +121,7 @@ def request_image(
 
     @raise InstanceNotFound, Conflict: as L{request_termination}.
     @raise WrongState: it neither runs nor is stopped.
+    @raise TooSoon, Replayed: as L{replays.claim}.
     """
     (instance,) = instances.held(txn, context, (instance_id,))
     if instance.state_description not in (states.RUNNING, states.SHUTDOWN):
@@ -127,6 +129,7 @@ def request_image(
             f"Instance {instance_ec2_id(instance_id)} is {instance.state_description}, "
             "and no image can be made of it"
         )
+    replays.claim(txn, context, current_time())
     if no_reboot or instance.state_description == states.SHUTDOWN:
         return instance
     return instances.move(txn, instance_id, states.IMAGE)
@@ -137,9 +140,14 @@ def _moved(
 ) -> Changes:
     """
     Move instances, but those in C{leaving} and those that are where it leads to.
+
+    @raise TooSoon, Replayed: as L{replays.claim}, if there is one to move.
     """
     left = (event.target, *leaving)
+    found = instances.held(txn, context, ids)
+    if any(each.state_description not in left for each in found):
+        replays.claim(txn, context, current_time())
     return tuple(
         (each, each if each.state_description in left else instances.move(txn, each.id, event))
-        for each in instances.held(txn, context, ids)
+        for each in found
     )

@@ -11,7 +11,7 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from nova_tx import states
 from nova_tx.context import RequestContext
-from nova_tx.db import key_pairs, quotas, security_groups, services
+from nova_tx.db import key_pairs, quotas, replays, security_groups, services
 from nova_tx.db.schema import instances, security_group_instance_association
 from nova_tx.errors import QuotaExceeded, ZoneNotFound
 from nova_tx.flags import QuotaFlags
@@ -34,8 +34,10 @@ def reserve(
 
     @raise QuotaExceeded: there is not room for C{min_count}.
     @raise SecurityGroupNotFound, KeyPairNotFound, ZoneNotFound: no such thing.
+    @raise TooSoon, Replayed: as L{replays.claim}.
     """
     default_id = security_groups.hold_default(txn, context, now)
+    replays.claim(txn, context, now)
     names = tuple(dict.fromkeys(request.security_groups))
     groups = security_groups.ids(txn, context.project, names) if names else None
     groups = groups or {security_groups.DEFAULT: default_id}
@@ -135,7 +137,7 @@ def _rows(
             "shutdown_behavior": "stop",
             "block_devices": None,
         }
-        key = txn.execute(insert(instances).values(**values)).inserted_primary_key
+        key = txn.execute(insert(instances), values).inserted_primary_key
         assert key is not None
         values.update(  # what follows from the id
             id=key[0],

@@ -6,12 +6,14 @@ The rows are deleted for real: a name is free again after a deletion.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 from sqlalchemy import (
     BindParameter,
     Connection,
+    Row,
     Select,
     Table,
     bindparam,
@@ -25,6 +27,7 @@ from sqlalchemy.exc import IntegrityError
 from nova_tx.db.engine import now
 from nova_tx.db.schema import (
     key_pairs,
+    lockouts,
     projects,
     user_project_association,
     user_project_role_association,
@@ -94,13 +97,17 @@ def find(txn: Connection, access_key: str, project_id: str | None) -> Membership
     """
     The user with an access key in a project: three queries, however many roles it has.
 
+    What is known of the key's wrong use comes with the first.
+
     @param project_id: None means the project named as the user.
     @raise UserNotFound, ProjectNotFound: no such access key, no such project.
     """
-    found = _users(txn, _WITH_KEY, access_key)
-    if not found or found[0].access_key != access_key:  # MySQL ignores blanks at the end
+    rows = txn.execute(_WITH_KEY, {"wanted": access_key}).all()
+    if not rows or rows[0].access_key != access_key:  # MySQL ignores blanks at the end
         raise no_access_key(access_key)
-    return _membership(txn, found[0], found[0].id if project_id is None else project_id)
+    (who,) = _each(rows)
+    found = _membership(txn, who, who.id if project_id is None else project_id)
+    return replace(found, failures=rows[0].failures or 0, locked_until=rows[0].locked_until)
 
 
 def member(txn: Connection, user_id: str, project_id: str) -> Membership:
@@ -279,7 +286,11 @@ _USERS = (
     .outerjoin(user_role_association, user_role_association.c.user_id == users.c.id)
     .order_by(users.c.id)
 )
-_WITH_KEY = _USERS.where(users.c.access_key == _WANTED)
+_WITH_KEY = (
+    _USERS.add_columns(lockouts.c.failures, lockouts.c.locked_until)
+    .outerjoin(lockouts, lockouts.c.access_key == users.c.access_key)
+    .where(users.c.access_key == _WANTED)
+)
 _CALLED = _USERS.where(users.c.id == _WANTED)
 _PROJECTS = (
     select(projects.c.id, projects.c.project_manager, projects.c.description)
@@ -297,7 +308,10 @@ _HELD = select(user_project_role_association.c.role).where(
 def _users(
     txn: Connection, query: Select[Any] = _USERS, wanted: str | None = None
 ) -> tuple[User, ...]:
-    rows = txn.execute(query, {"wanted": wanted}).all()
+    return _each(txn.execute(query, {"wanted": wanted}).all())
+
+
+def _each(rows: Sequence[Row[Any]]) -> tuple[User, ...]:
     held: dict[str, set[str]] = {}
     for row in rows:
         held.setdefault(row.id, set()).update({row.role} - {None})

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import re
 
+from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.db import announced_images, power
+from nova_tx.db import announced_images, power, replays
 from nova_tx.db.engine import Database
 from nova_tx.errors import DuplicateImageName, ImageNotFound, MalformedImageName, Unavailable
 from nova_tx.image.interfaces import IImages
 from nova_tx.model import AwaitedImage, Image, ImageChange, ImageSource
+from nova_tx.operations.clock import moment
 from nova_tx.operations.together import together
 
 _log = Logger()
@@ -23,10 +25,13 @@ _NAME = re.compile(r"[A-Za-z0-9()\[\] ./'@_-]{3,128}\Z")
 class Images:
     """What a user may do with images."""
 
-    def __init__(self, images: IImages, database: Database, compute: ComputeClient) -> None:
+    def __init__(
+        self, images: IImages, database: Database, compute: ComputeClient, clock: IReactorTime
+    ) -> None:
         self._images = images
         self._database = database
         self._compute = compute
+        self._clock = clock
 
     async def listed(
         self, context: RequestContext, image_ids: tuple[str, ...] = ()
@@ -63,9 +68,11 @@ class Images:
 
         @raise InvalidInput, ImageNotFound: there is no such bundle.
         @raise MalformedImageName, DuplicateImageName: the image can't have that name.
+        @raise TooSoon, Replayed: as L{nova_tx.db.replays.claim}.
         """
         if name:
             check_name(name)
+        await self._database.run(replays.claim, context, moment(self._clock))
         return await self._images.register(context, location, name or "", description)
 
     async def create(

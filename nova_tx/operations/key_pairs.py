@@ -45,6 +45,7 @@ class KeyPairs:
         @param kind: C{rsa} or C{ed25519}.
         @raise InvalidInput: the name is none, or there are no such keys.
         @raise DuplicateKeyPair: the user has one of that name.
+        @raise TooSoon, Replayed: as L{nova_tx.db.replays.claim}.
         """
         check_name(name)
         if kind not in KINDS:
@@ -74,7 +75,7 @@ class KeyPairs:
         pair = KeyPair(
             context.user or "", name, key.fingerprint, f"{key.line} {name}", key_type=key.kind
         )
-        return await self._database.run(key_pairs.create, pair, moment(self._clock))
+        return await self._database.run(key_pairs.create, pair, moment(self._clock), context)
 
     async def listed(
         self, context: RequestContext, names: Sequence[str] = (), ids: Sequence[int] = ()

@@ -23,6 +23,7 @@ import nova_tx.scheduler.policies
 import nova_tx.virt
 import nova_tx.virt.libvirt
 from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.lockout import Lockout
 from nova_tx.compute.client import ComputeClient
 from nova_tx.db import services
 from nova_tx.db.engine import Database
@@ -152,6 +153,11 @@ class Parts:
         return chosen
 
     @cached_property
+    def lockout(self) -> Lockout:
+        """The rule for access keys that are used wrongly."""
+        return self.make(Lockout)
+
+    @cached_property
     def images(self) -> IImages:
         """Images, as flag image_service says."""
         name = self.flags.section(ImageFlags).image_service
@@ -238,4 +244,5 @@ _SUPPLIES: dict[Any, str] = {
     NetworkClient: "network",
     SchedulerClient: "scheduler",
     Operations: "operations",
+    Lockout: "lockout",
 }

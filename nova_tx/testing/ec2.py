@@ -7,6 +7,7 @@ users live in memory, and messages to workers are written down.
 
 from __future__ import annotations
 
+import itertools
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
@@ -25,6 +26,8 @@ from twisted.web.resource import Resource
 from zope.interface import implementer
 
 from nova_tx.api.site import ec2_site, metadata_site
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.memory import MemoryUsers
 from nova_tx.auth.signatures import v2_signature
 from nova_tx.compute.client import ComputeClient
@@ -193,9 +196,10 @@ class Door:
     @ivar clock: starts at the time of the machine, for the clients' sake.
     """
 
-    def __init__(self, database: Database, *arguments: str) -> None:
+    def __init__(self, database: Database, *arguments: str, users: IUsers | None = None) -> None:
         """
         @param arguments: flags.
+        @param users: kept elsewhere than in memory.
         """
         sections = (
             *(AuthFlags, ComputeFlags, Ec2Flags),
@@ -205,9 +209,10 @@ class Door:
         self.database = database
         self.clock = Clock()
         self.clock.advance(time.time())
+        self._moments = itertools.count()
         self.bus = Notebook()
         self.images = ImageShelf()
-        self.users = MemoryUsers()
+        self.users: IUsers = users or MemoryUsers()
         ec2, node = flags.section(Ec2Flags), flags.section(NodeFlags)
         self.operations = Operations(
             instances=Instances(
@@ -222,7 +227,7 @@ class Door:
                 self.clock,
             ),
             power=PowerControl(database, ComputeClient(self.bus, "compute"), self.clock),
-            images=Images(self.images, database, ComputeClient(self.bus, "compute")),
+            images=Images(self.images, database, ComputeClient(self.bus, "compute"), self.clock),
             key_pairs=KeyPairs(database, self.clock, in_thread=_at_once),
             security_groups=SecurityGroups(database, self.clock),
             zones=Zones(database, ec2, node),
@@ -238,7 +243,9 @@ class Door:
             quotas=Quotas(database, flags.section(QuotaFlags)),
             ipv6=Ipv6(database),
         )
-        self.site = ec2_site(self.users, self.operations, ec2, flags.section(AuthFlags), self.clock)
+        auth = flags.section(AuthFlags)
+        self.lockout = Lockout(database, auth, self.clock)
+        self.site = ec2_site(self.users, self.lockout, self.operations, ec2, auth, self.clock)
         self.metadata_site = metadata_site(self.operations, ec2, self.clock)
 
     def add_user(self, name: str, is_admin: bool = False, roles: tuple[str, ...] = ()) -> User:
@@ -300,7 +307,8 @@ class Door:
             "SignatureVersion": "2",
             "Timestamp": datetime.fromtimestamp(self.clock.seconds(), UTC).strftime(
                 "%Y-%m-%dT%H:%M:%S"
-            ),
+            )
+            + f".{next(self._moments):06}",  # else one second's like requests would be the same
             "Version": version,
             **(parameters or {}),
         }

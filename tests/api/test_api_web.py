@@ -11,7 +11,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 from twisted.python.failure import Failure
 from twisted.web.resource import Resource
-from twisted.web.server import Request
+from twisted.web.server import Request, Site
 
 from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, access_line, bounded_site
 from nova_tx.errors import Conflict, Unavailable
@@ -44,9 +44,9 @@ class Echo(AsyncResource):
 class Connection:
     """A connection to a site, without sockets."""
 
-    def __init__(self, root: Resource) -> None:
+    def __init__(self, root: Resource, site: Site | None = None) -> None:
         self.clock = Clock()
-        site = bounded_site(root, self.clock)
+        site = site or bounded_site(root, self.clock)
         protocol: Any = site.buildProtocol(None)
         protocol.callLater = self.clock.callLater
         self.transport = StringTransport()
@@ -130,6 +130,15 @@ def test_too_long(chunked: bool) -> None:
     assert said.startswith(b"HTTP/1.1 413 ")
     assert connection.transport.disconnecting
     assert echo.ended == []
+
+
+def test_the_bound_is_the_flags() -> None:
+    """The EC2 API's site has the bound that the flag says."""
+    site = bounded_site(Echo(), Clock(), 10)
+    for length, status in ((10, b"200"), (11, b"413")):
+        connection = Connection(Echo(), site)
+        said = connection.send(HEAD + b"Content-Length: %d\r\n\r\n" % length + bytes(length))
+        assert said.split()[1] == status
 
 
 def test_longest_body() -> None:

@@ -38,11 +38,17 @@ def signed(door: Door, user: User, host: str = HOST, path: str = PATH, **changes
     return urlencode(given)
 
 
-def v4(user: User, method: str = "POST", region: str = "us-east-1", body: str = "") -> AWSRequest:
+def v4(
+    user: User,
+    method: str = "POST",
+    region: str = "us-east-1",
+    body: str = "",
+    service: str = "ec2",
+) -> AWSRequest:
     """A request signed by botocore in a header."""
     body = body or "Action=DescribeRegions&Version=2016-11-15"
     request = AWSRequest(method, URL, data=body, headers=FORM)
-    SigV4Auth(Credentials(user.access_key, user.secret_key), "ec2", region).add_auth(request)
+    SigV4Auth(Credentials(user.access_key, user.secret_key), service, region).add_auth(request)
     return request
 
 
@@ -96,6 +102,10 @@ def test_v2_split_over_query_and_form(door: Door, joe: User) -> None:
         ({"Timestamp": "2199-01-01T00:00:00"}, 400, "RequestExpired"),
         ({"Expires": "2199-01-01T00:00:00Z"}, 400, "InvalidParameterCombination"),
         ({"Expires": "2001-01-01T00:00:00Z", "Timestamp": None}, 400, "RequestExpired"),
+        ({"Expires": "2199-01-01T00:00:00Z", "Timestamp": None}, 400, "RequestExpired"),
+        ({"Timestamp": "0001-01-01T00:00:00Z"}, 400, "InvalidParameterValue"),
+        ({"Timestamp": "9999-12-31T23:59:59Z"}, 400, "InvalidParameterValue"),
+        ({"Expires": "0001-01-01T00:00:00Z", "Timestamp": None}, 400, "InvalidParameterValue"),
     ],
 )
 def test_v2_refused(
@@ -157,10 +167,12 @@ def test_changed_after_signing(door: Door, joe: User) -> None:
     assert door.send("GET", f"{URL}?{query}&Extra=1").code == "SignatureDoesNotMatch"
 
 
-@pytest.mark.parametrize("region", ["us-east-1", "127", "nova"])
-def test_v4(door: Door, joe: User, region: str) -> None:
-    """Version 4 works whatever the region, in the header, within the window."""
-    request = v4(joe, region=region)
+@pytest.mark.parametrize(
+    ("region", "service"), [("us-east-1", "ec2"), ("nova", "ec2"), ("0", "127"), ("", "ec2")]
+)
+def test_v4(door: Door, joe: User, region: str, service: str) -> None:
+    """Version 4 works whatever region and service, in the header, within the window."""
+    request = v4(joe, region=region, service=service)
     assert sent(door, request).status == 200
     door.clock.advance(902)
     assert sent(door, request).code == "RequestExpired"
@@ -190,6 +202,9 @@ def test_v4_query(door: Door, joe: User) -> None:
     [
         ("X-Amz-Date", "now", "AuthFailure"),
         ("X-Amz-Date", "20010101T000000Z", "AuthFailure"),
+        ("X-Amz-Date", "00010101T000000Z", "AuthFailure"),
+        ("X-Amz-Date", "20010231T000000Z", "AuthFailure"),
+        ("X-Amz-Date", "2001-01-01T00:00Z", "AuthFailure"),
         ("Authorization", "AWS4-HMAC-SHA256 nonsense", "AuthFailure"),
         ("Authorization", "Bearer token", "AuthFailure"),
     ],

@@ -57,6 +57,21 @@ async def test_revoked(clock: Clock) -> None:
         await known.find("joe-access", None)
 
 
+async def test_forgotten(clock: Clock) -> None:
+    """A user who is forgotten is looked up again, in whatever project; others are not."""
+    users = await _users()
+    await users.create_user("eve", "eve-access", "eve-secret", False)
+    await users.create_project("eve", "eve", None)
+    known = KnownUsers(users, clock)
+    asked = (("joe-access", None), ("joe-access", "eve"), ("eve-access", None))
+    for each in asked:
+        await known.find(*each)
+    known.forget("joe-access")
+    for each in asked:
+        await known.find(*each)
+    assert users.asked == 5
+
+
 async def test_clock_set_back(clock: Clock) -> None:
     """A clock that is set back keeps nobody known."""
     users = await _users()

@@ -24,7 +24,7 @@ def test_names() -> None:
     """These categories and actions exist, categories in the order of Nova's listing."""
     found = {name: list(each.actions) for name, each in catalogue.categories().items()}
     assert list(found.items()) == [
-        ("user", ["admin", "create", "delete", "exports", "list", "modify"]),
+        ("user", ["admin", "create", "delete", "exports", "list", "modify", "unlock"]),
         (
             "project",
             ["add", "create", "delete", "environment", "list", "remove", "zipfile"],

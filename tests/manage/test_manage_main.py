@@ -16,7 +16,7 @@ from cryptography import x509
 from sqlalchemy import create_engine, insert, update
 
 from nova_tx.db.engine import now
-from nova_tx.db.schema import fixed_ips, instances, services
+from nova_tx.db.schema import fixed_ips, instances, lockouts, services
 from nova_tx.manage.main import main
 
 
@@ -109,6 +109,7 @@ def test_several(bare: Manage) -> None:
     assert (told.code, told.err) == (2, "")
     assert told.out == (
         " matched multiple options:\n\tadmin\n\tcreate\n\tdelete\n\texports\n\tlist\n\tmodify\n"
+        "\tunlock\n"
     )
     assert bare("", "list").out.startswith(" matched multiple options:\n\tuser\n")
 
@@ -261,6 +262,20 @@ def test_user_modify(john: Manage) -> None:
         "export EC2_ACCESS_KEY=new\nexport EC2_SECRET_KEY=changed\n"
     )
     assert john("user", "modify", "john", "new").code == 1
+
+
+def test_user_unlock(john: Manage, tmp_path: Path) -> None:
+    """A key that was locked opens again; one that was not is left, and it is said."""
+    told = john("user", "unlock", "john")
+    assert told == Told(0, "User john has no failed authentications\n", "")
+    engine = create_engine(f"sqlite:///{tmp_path}/nova.sqlite")
+    row = {"access_key": "my-access-key", "failures": 5, "since": now(), "created_at": now()}
+    with engine.begin() as txn:
+        txn.execute(insert(lockouts).values(**row, deleted=False))
+    engine.dispose()
+    assert john("user", "unlock", "john") == Told(0, "", "")
+    assert john("user", "unlock", "john").out
+    assert john("user", "unlock", "nobody").code == 1
 
 
 def test_user_list_and_delete(john: Manage) -> None:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 from sqlalchemy import insert
+from twisted.internet.task import Clock
 
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext
@@ -25,7 +26,7 @@ JOE = RequestContext("joe", "joe")
 async def test_told_again(database: Database) -> None:
     """A host that was not told is told when an API starts; who has no host any more fails."""
     bus, shelf = Notebook(), MemoryImages()
-    images = Images(shelf, database, ComputeClient(bus, "compute"))
+    images = Images(shelf, database, ComputeClient(bus, "compute"), Clock())
     row = vars(an_instance(id=7, host="HostB", state_description="imaging"))
     await database.run(lambda txn: txn.execute(insert(instances).values(**row)))
     for image_id, instance_id in (("ami-1", 7), ("ami-2", 8)):
@@ -45,7 +46,7 @@ async def test_host_that_cannot_be_told(database: Database) -> None:
     """An image is there though its host can't be told yet: the host finds it by itself."""
     bus, shelf = Notebook(), MemoryImages()
     bus.failure = Unavailable("the broker is away")
-    images = Images(shelf, database, ComputeClient(bus, "compute"))
+    images = Images(shelf, database, ComputeClient(bus, "compute"), Clock())
     row = vars(an_instance(id=7, host="HostB", state_description="running", project_id="joe"))
     await database.run(lambda txn: txn.execute(insert(instances).values(**row)))
     image_id = await images.create(JOE, 7, "golden", None, no_reboot=True)

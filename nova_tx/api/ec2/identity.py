@@ -17,6 +17,7 @@ from urllib.parse import parse_qsl
 from twisted.web.server import Request
 
 from nova_tx.auth import signatures
+from nova_tx.context import Seal
 from nova_tx.errors import (
     AuthFailure,
     InvalidCombination,
@@ -35,13 +36,13 @@ PROTOCOL = frozenset(
     )
 )
 
-#: Parameters that a request may have, and the longest life of one that says it itself.
-MOST_PARAMETERS = 5000
+#: Seconds of the longest life of a request that says it itself.
 LONGEST_LIFE = 7 * 24 * 3600
 
 _TIME = re.compile(
     r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(?:\.\d{1,9})?(Z|[+-]\d{2}:?\d{2})?\Z", re.I
 )
+_BASIC = re.compile(r"[0-9]{8}T[0-9]{6}Z\Z")
 
 
 @dataclass(frozen=True)
@@ -98,26 +99,37 @@ class Claim:
                 f"which is {now.isoformat(timespec='seconds')}Z"
             )
 
+    def seal(self) -> Seal:
+        """
+        What tells it from every other.
+
+        The signature alone: version 4 does not sign the access key, whose project might be changed.
+        """
+        return Seal(hashlib.sha256(self.signature.encode()).hexdigest(), self.ends)
+
     def proved_by(self, secret: str) -> bool:
         """Whether that secret made the signature."""
         return any(signatures.same(each, self.signature) for each in self.expected(secret))
 
 
-def read(request: Request) -> Message:
+def read(request: Request, most: int) -> Message:
     """
     The parts of a request that matter.
 
+    @param most: parameters that it may have.
     @raise InvalidInput: it is not UTF-8, or has too many parameters.
     """
     path, _, query_text = request.uri.partition(b"?")
     body = request.content.read() if request.content is not None else b""
-    query = _pairs(query_text)
+    query = _pairs(query_text, most)
     kind = (request.getHeader(b"content-type") or b"").partition(b";")[0].strip().lower()
-    form = _pairs(body) if kind == b"application/x-www-form-urlencoded" else ()
+    form = _pairs(body, most) if kind == b"application/x-www-form-urlencoded" else ()
     headers = {
         name.decode("latin-1").lower(): b",".join(values).decode("utf-8", "replace")
         for name, values in request.requestHeaders.getAllRawHeaders()
     }
+    if len(query) + len(form) > most:
+        raise _too_many(most)
     return Message(
         request.method.decode("latin-1"),
         path.decode("latin-1"),
@@ -128,20 +140,24 @@ def read(request: Request) -> Message:
     )
 
 
-def _pairs(text: bytes) -> tuple[tuple[str, str], ...]:
+def _pairs(text: bytes, most: int) -> tuple[tuple[str, str], ...]:
     try:
         return tuple(
             parse_qsl(
                 text.decode("utf-8"),
                 keep_blank_values=True,
                 errors="strict",
-                max_num_fields=MOST_PARAMETERS,
+                max_num_fields=most,
             )
         )
     except UnicodeDecodeError:
         raise InvalidInput("The request's parameters are not UTF-8") from None
     except ValueError:
-        raise InvalidInput(f"The request has more than {MOST_PARAMETERS} parameters") from None
+        raise _too_many(most) from None
+
+
+def _too_many(most: int) -> InvalidInput:
+    return InvalidInput(f"The request has more than {most} parameters")
 
 
 def claim(message: Message, window: int) -> Claim:
@@ -176,7 +192,8 @@ def _claim_v2(message: Message, slack: timedelta) -> Claim:
     if parameters.get("Expires"):
         if parameters.get("Timestamp"):
             raise InvalidCombination("Timestamp and Expires can't both be given")
-        begins, ends = datetime.min, _time("Expires", parameters["Expires"])
+        ends = _time("Expires", parameters["Expires"])
+        begins = ends - timedelta(seconds=LONGEST_LIFE)
     else:
         moment = _time("Timestamp", required(parameters, "Timestamp"))
         begins, ends = moment - slack, moment + slack
@@ -266,16 +283,31 @@ def _time(name: str, text: str) -> datetime:
         if found is None:
             raise ValueError
         moment = datetime.fromisoformat(found[1] + (found[2] or "Z").upper())
-        return moment.astimezone(UTC).replace(tzinfo=None)
+        return _in_range(moment.astimezone(UTC).replace(tzinfo=None))
     except (ValueError, OverflowError):
         raise InvalidInput(f"Invalid value '{text}' for {name}: not an ISO 8601 time") from None
 
 
 def _v4_time(timestamp: str, authorization: signatures.V4Authorization) -> datetime:
     try:
-        moment = datetime.strptime(timestamp, "%Y%m%dT%H%M%SZ")
+        if not _BASIC.match(timestamp):
+            raise ValueError
+        moment = _in_range(
+            datetime.fromisoformat(timestamp[:-1])
+        )  # strptime takes ten times as long
     except ValueError:
         raise AuthFailure("X-Amz-Date is missing, or not of the form YYYYMMDDTHHMMSSZ") from None
     if authorization.scope.partition("/")[0] != timestamp[:8]:
         raise AuthFailure("The date in the request's credential is not that of X-Amz-Date")
+    return moment
+
+
+def _in_range(moment: datetime) -> datetime:
+    """
+    A time to which days can be added.
+
+    @raise ValueError: it is none.
+    """
+    if not 1900 < moment.year < 9000:
+        raise ValueError
     return moment

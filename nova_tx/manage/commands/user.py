@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from nova_tx.db import lockouts
 from nova_tx.errors import UserNotFound
 from nova_tx.manage.parts import Parts
 from nova_tx.model import User
@@ -45,6 +46,13 @@ async def modify(parts: Parts, name: str, access: str, secret: str, admin: str) 
     """Change a user; '' leaves a thing as it is, ADMIN is T or F."""
     is_admin = None if not admin else admin[0] in "Tt"
     await parts.users.modify_user(name, access or None, secret or None, is_admin)
+
+
+async def unlock(parts: Parts, name: str) -> None:
+    """Let a user's access key open the EC2 API again, after too many failed authentications."""
+    user = await parts.users.user(name)
+    if not await parts.database.run(lockouts.forgive, user.access_key):
+        print(f"User {name} has no failed authentications")
 
 
 def _print(user: User) -> None:
