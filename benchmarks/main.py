@@ -22,7 +22,7 @@ from nova_tx.local.terminal import end_cleanly
 Subject = Callable[[bool], Iterator[Figure]]
 
 #: Subjects that run first, in this order.
-_ORDER = ("rpc", "describe", "launches", "s3", "guest", "idle")
+_ORDER = ("rpc", "describe", "workers", "launches", "s3", "guest", "idle")
 
 
 def subjects() -> dict[str, Subject]:

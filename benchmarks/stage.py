@@ -9,7 +9,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from sqlalchemy import Engine
@@ -81,10 +81,14 @@ class Stage(Daemons):
 
 
 @contextlib.contextmanager
-def stage(watched: bool = True) -> Iterator[Stage]:
-    """A cloud as long as it is needed."""
+def stage(watched: bool = True, settings: Sequence[str] = ()) -> Iterator[Stage]:
+    """
+    A cloud as long as it is needed.
+
+    @param settings: further lines of its flag file.
+    """
     with tempfile.TemporaryDirectory(prefix="nova-bench-") as name:
-        cloud = Stage(Path(name, "cloud"), *_SETTINGS)
+        cloud = Stage(Path(name, "cloud"), *_SETTINGS, *settings)
         cloud.watched = watched
         try:
             cloud.up(free_plan(cloud.directory))

@@ -5,7 +5,9 @@ Log lines in Nova's formats, with the request they belong to, and without secret
 
 from __future__ import annotations
 
+import dataclasses
 import functools
+import os
 import re
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
@@ -82,12 +84,24 @@ def observer(flags: LogFlags, out: TextIO) -> Callable[[dict[str, Any]], None]:
     return observe
 
 
+def with_process(flags: LogFlags) -> LogFlags:
+    """The same formats, the process in front: for several that write the same log."""
+    return dataclasses.replace(
+        flags,
+        **{
+            name: "%(process)d " + getattr(flags, name)
+            for name in ("logging_context_format_string", "logging_default_format_string")
+        },
+    )
+
+
 def line(flags: LogFlags, event: dict[str, Any]) -> str:
     """One event as text, ending in a newline; a traceback's lines have their prefix."""
     context = request.get()
     parts: dict[str, Any] = {
         "asctime": _time(event.get("log_time", 0)),
         "levelname": _LEVELS.get(event.get("log_level", LogLevel.info), "INFO"),
+        "process": os.getpid(),
         "name": event.get("log_namespace", "-"),
         "message": formatEvent(redacted(event)),
     }

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import io
+import os
 
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
 from nova_tx.context import RequestContext
 from nova_tx.flags import LogFlags
-from nova_tx.log import in_context, line, observer
+from nova_tx.log import in_context, line, observer, with_process
 
 
 def _event(**fields: object) -> dict[str, object]:
@@ -62,3 +63,12 @@ def test_a_format_with_mistakes_still_writes() -> None:
     """A wrong logging format loses no message."""
     text = line(LogFlags(logging_default_format_string="%(nonsense)s"), _event(log_format="kept"))
     assert "kept" in text
+
+
+def test_the_process_in_front() -> None:
+    """Where several processes write one log, each line begins with its process."""
+    flags = with_process(LogFlags())
+    text = line(flags, _event(log_format="begun"))
+    assert text.startswith(f"{os.getpid()} 1970-01-01 ")
+    with in_context(RequestContext(user="john", project="physics")):
+        assert line(flags, _event(log_format="begun")).startswith(f"{os.getpid()} 1970-01-01 ")

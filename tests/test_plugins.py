@@ -75,3 +75,33 @@ def test_the_example_flag_file_is_known() -> None:
     """etc/nova.conf names no flag that is not there."""
     example = Path(__file__).resolve().parents[1] / "etc" / "nova.conf"
     assert Flags.load([f"--flagfile={example}"], sections()).warnings == []
+
+
+def test_one_process_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """nova-all refuses to be several processes."""
+    tap = importlib.import_module("nova_tx.taps.all")
+    options = tap.Options()
+    options.parseOptions([f"--state_path={tmp_path}", "--api_workers=2"])
+    with pytest.raises(SystemExit):
+        tap.makeService(options)
+    assert capsys.readouterr().err == "nova-all: is one process, so --api_workers must be 1\n"
+
+
+def test_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of several has a crew beside all that one has; the others have the API alone."""
+    tap = importlib.import_module("nova_tx.taps.api")
+
+    def parts(*words: str) -> list[str]:
+        options = tap.Options()
+        options.parseOptions([f"--state_path={tmp_path}", *words])
+        return [type(each).__name__ for each in tap.makeService(options)._parts]
+
+    one = parts()
+    assert parts("--api_workers=3") == [*one, "Crew"]
+    monkeypatch.setenv("NOVA_TX_CREW_SOCKET", "3")
+    held: list[object] = []
+    monkeypatch.setattr("twisted.internet.reactor.callWhenRunning", lambda *what: held.append(what))
+    others = parts("--api_workers=3")
+    assert others == [each for each in one if each not in ("Resumed", "Sweep")][: len(others)]
+    assert others.count("Listener") == 1
+    assert any(getattr(what[0], "__name__", "") == "hold" for what in held)  # type: ignore[index]

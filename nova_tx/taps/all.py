@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+
+from nova_tx.flags import Ec2Flags
 from nova_tx.taps import api, compute, network, objectstore, scheduler
 from nova_tx.taps.build import daemon
 from nova_tx.taps.daemon import Daemon
@@ -26,5 +29,9 @@ def makeService(options: Options) -> Daemon:
 
     Who serves comes before who asks.
     """
+    flags = options.flags.section(Ec2Flags)
+    if flags.api_workers != 1:
+        print("nova-all: is one process, so --api_workers must be 1", file=sys.stderr)
+        raise SystemExit(1)
     rooms = (objectstore.room, network.room, scheduler.room, compute.room, api.room)
     return daemon(options, None, *rooms)

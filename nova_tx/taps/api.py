@@ -1,6 +1,12 @@
-"""nova-api: the EC2 API, and the metadata service on a port of its own."""
+"""
+nova-api: the EC2 API, and the metadata service on a port of its own.
+
+With C{api_workers}, the others of its crew have the EC2 API alone.
+"""
 
 from __future__ import annotations
+
+from twisted.web.server import Site
 
 from nova_tx.api.ec2 import xml
 from nova_tx.api.site import ec2_site, metadata_site
@@ -11,19 +17,24 @@ from nova_tx.flags import (
     CryptoFlags,
     Ec2Flags,
     ImageFlags,
+    LogFlags,
     NodeFlags,
     QuotaFlags,
     S3Flags,
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
+from nova_tx.log import with_process
+from nova_tx.taps import crew
 from nova_tx.taps.build import daemon
+from nova_tx.taps.crew import Crew, Lifeline
 from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
 from nova_tx.taps.resumed import Resumed
+from nova_tx.taps.sweep import Sweep
 
 #: Seconds that a request waits for a database that went away.
 PATIENCE = 10.0
@@ -46,17 +57,30 @@ class Options(DaemonOptions):
 
 
 def room(parts: Parts) -> list[Part]:
+    """The only process that serves."""
+    return _first(parts, _door(parts))
+
+
+def _door(parts: Parts, shared: bool = False, inherited: int | None = None) -> Listener:
+    """The listener of the EC2 API; see L{Listener}."""
+    flags = parts.flags.section(Ec2Flags)
+    users = _crowd(parts, parts.make(ec2_site))
+    address, port = flags.ec2_listen, flags.ec2_listen_port
+    return Listener(parts.reactor, address, port, users, shared=shared, inherited=inherited)
+
+
+def _crowd(parts: Parts, site: Site) -> Crowd:
+    full = refusal(xml.failure("RequestLimitExceeded", "Too many connections.", new_request_id()))
+    return Crowd(site, parts.flags.section(Ec2Flags).ec2_max_connections, parts.reactor, full)
+
+
+def _first(parts: Parts, door: Listener) -> list[Part]:
     """Both listeners, and the image service they ask."""
     flags = parts.flags.section(Ec2Flags)
-    ec2 = parts.make(ec2_site)
-    metadata = parts.make(metadata_site)
-    full = refusal(xml.failure("RequestLimitExceeded", "Too many connections.", new_request_id()))
-    users, guests = (
-        Crowd(site, flags.ec2_max_connections, parts.reactor, full) for site in (ec2, metadata)
-    )
+    guests = _crowd(parts, parts.make(metadata_site))
     return [
         parts.images,
-        Listener(parts.reactor, flags.ec2_listen, flags.ec2_listen_port, users),
+        door,
         # a bridge's address, which the network worker makes later
         Listener(parts.reactor, flags.metadata_listen, flags.metadata_port, guests, free=True),
         parts.make(
@@ -65,9 +89,24 @@ def room(parts: Parts) -> list[Part]:
             power=parts.operations.power,
             images=parts.operations.images,
         ),
+        parts.make(Sweep),
     ]
 
 
 def makeService(options: Options) -> Daemon:
     """Called by twistd, before it becomes a daemon: opens nothing."""
-    return daemon(options, PATIENCE, room)
+    size = options.flags.section(Ec2Flags).api_workers
+    if size <= 1:
+        return daemon(options, PATIENCE, room)
+
+    def one_of_several(parts: Parts) -> list[Part]:
+        socket = crew.inherited()
+        door = _door(parts, True, socket)
+        if socket is not None:
+            parts.reactor.callWhenRunning(Lifeline(parts.reactor).hold)
+            return [parts.images, door]
+        return [*_first(parts, door), Crew(parts.reactor, size - 1, program, door)]
+
+    program = crew.program(options)
+    log = with_process(options.flags.section(LogFlags))
+    return daemon(options, PATIENCE, one_of_several, log=log)

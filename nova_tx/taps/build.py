@@ -50,11 +50,14 @@ class Tables:
         await self._database.close()
 
 
-def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daemon:
+def daemon(
+    options: DaemonOptions, patience: float | None, *rooms: Room, log: LogFlags | None = None
+) -> Daemon:
     """
     The service of a daemon that is made of these rooms.
 
     @param patience: see L{Parts}.
+    @param log: other formats than the flags'.
     """
     from twisted.internet import reactor
 
@@ -73,7 +76,7 @@ def daemon(options: DaemonOptions, patience: float | None, *rooms: Room) -> Daem
     return Daemon(
         reactor,
         opened,
-        flags.section(LogFlags),
+        log or flags.section(LogFlags),
         options.logfile,
         warnings=flags.warnings,
         stopping=parts.database.hurry,

@@ -23,9 +23,18 @@ class Listener:
     port: IListeningPort
 
     def __init__(
-        self, reactor: Any, address: str, port: int, factory: IProtocolFactory, free: bool = False
+        self,
+        reactor: Any,
+        address: str,
+        port: int,
+        factory: IProtocolFactory,
+        free: bool = False,
+        shared: bool = False,
+        inherited: int | None = None,
     ) -> None:
         """
+        @param shared: other processes take connections from the same socket.
+        @param inherited: descriptor of a socket that listens already.
         @param address: empty means every address.
         @param free: the address need not be this host's yet: it is a
             bridge's, which the network worker makes later.
@@ -34,6 +43,8 @@ class Listener:
         self._where = (address or "0.0.0.0", port)
         self._factory = factory
         self._free = free
+        self._shared = shared
+        self._inherited = inherited
 
     async def open(self) -> None:
         """
@@ -41,14 +52,10 @@ class Listener:
 
         @raise StartupError: the address or the port can't be had.
         """
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=self._inherited)
         try:
-            listening.setblocking(False)
-            listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            if self._free:
-                listening.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND
-            listening.bind(self._where)
-            listening.listen(1024)
+            if self._inherited is None:
+                self._bind(listening)
             # the reactor takes a copy of the descriptor
             self.port = self._reactor.adoptStreamPort(
                 listening.fileno(), socket.AF_INET, self._factory
@@ -58,6 +65,27 @@ class Listener:
             raise StartupError(f"can't listen on {address}:{port}: {error.strerror}") from None
         finally:
             listening.close()
+        if self._shared:
+            self._share()
+
+    def _bind(self, listening: socket.socket) -> None:
+        listening.setblocking(False)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if self._free:
+            listening.setsockopt(socket.IPPROTO_IP, 15, 1)  # IP_FREEBIND
+        listening.bind(self._where)
+        listening.listen(1024)
+
+    def _share(self) -> None:
+        """Take connections one by one, not all there are: others want some, too."""
+        port: Any = self.port
+        take = port.doRead
+
+        def take_one() -> None:
+            port.numberAccepts = 1
+            take()
+
+        port.doRead = take_one
 
     async def close(self) -> None:
         """Take no more connections."""

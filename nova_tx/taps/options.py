@@ -23,12 +23,14 @@ class DaemonOptions(usage.Options):
 
     @cvar wanted: the sections that it reads.
     @cvar presets: values that its flags have where nothing is said of them.
+    @ivar words: what it read.
     """
 
     wanted: Sequence[type[Any]] = ()
     presets: Mapping[str, object] = {}
     program = "nova"
     flags: Flags
+    words: Sequence[str]
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         words = list(sys.argv[1:] if options is None else options)
@@ -40,6 +42,7 @@ class DaemonOptions(usage.Options):
             found = default_flagfile(sys.argv[0])
             if found:
                 words.insert(0, f"--flagfile={found}")
+        self.words = words
         try:
             self.flags = Flags.load(words, wanted, **self.presets)
         except StartupError as error:

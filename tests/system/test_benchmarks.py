@@ -26,6 +26,7 @@ CHECKOUT = Path(__file__).parents[2]
                 "times bare twisted.web",
             ],
         ),
+        ("workers", ["1 of nova-api", "2 of nova-api", "times one process", "CPU of the API"]),
         (
             "launches",
             ["RunInstances of 1: answer", "until running", "until all run", "longest stall"],

@@ -1,0 +1,199 @@
+"""Several processes of one program: started, started again, ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from twisted.internet.defer import Deferred
+from twisted.internet.error import ConnectionDone, ConnectionLost, ProcessDone, ProcessTerminated
+from twisted.internet.protocol import Factory, Protocol
+from twisted.internet.task import Clock
+from twisted.python.failure import Failure
+
+from nova_tx.taps.api import Options
+from nova_tx.taps.crew import GRACE, Crew, Lifeline, Program, program
+from nova_tx.taps.listener import Listener
+
+
+class Process:
+    """One that was started."""
+
+    def __init__(self, protocol: Any, argv: list[str], how: dict[str, Any]) -> None:
+        self.protocol, self.argv, self.how = protocol, argv, how
+        self.pid = 4711
+        self.signals: list[int] = []
+
+    def signalProcess(self, number: int) -> None:
+        self.signals.append(number)
+
+    def end(self, code: int | None = None) -> None:
+        """It ends: by itself, or by SIGKILL."""
+        reason = ProcessDone(0) if code == 0 else ProcessTerminated(signal=signal.SIGKILL)
+        self.protocol.processEnded(Failure(reason))
+
+
+class Reactor(Clock):
+    """Starts nothing, but writes it down."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[Process] = []
+        self.broken = False
+
+    def spawnProcess(self, protocol: Any, executable: str, argv: list[str], **how: Any) -> None:
+        if self.broken:
+            raise OSError(11, "Resource temporarily unavailable")
+        assert executable == argv[0]
+        self.started.append(Process(protocol, argv, how))
+        protocol.transport = self.started[-1]
+
+
+class Door:
+    """A listener that is open."""
+
+    class port:
+        @staticmethod
+        def fileno() -> int:
+            return 7
+
+
+@pytest.fixture
+def reactor() -> Reactor:
+    return Reactor()
+
+
+async def opened(reactor: Reactor, size: int = 1) -> Crew:
+    """A crew that was started."""
+    how = Program("nova-api", ["--flagfile=x"], "/somewhere")
+    crew = Crew(reactor, size, how, Door())  # type: ignore[arg-type]
+    await crew.open()
+    return crew
+
+
+async def test_started_as_the_first_was(reactor: Reactor) -> None:
+    """Each gets the same flags, in the same directory, and the socket."""
+    await opened(reactor, 2)
+    assert len(reactor.started) == 2
+    for process in reactor.started:
+        assert process.argv[1:4] == ["-m", "nova_tx.taps.launch", "nova-api"]
+        assert process.argv[-1] == "--flagfile=x"
+        assert f"--rundir={os.getcwd()}" in process.argv
+        assert process.how["path"] == "/somewhere"
+        assert process.how["childFDs"] == {0: "w", 1: 1, 2: 2, 3: 7}
+        assert process.how["env"]["NOVA_TX_CREW_SOCKET"] == "3"
+
+
+def test_flags_are_handed_on() -> None:
+    """What the first read, with the flag file that it found, is what the others read."""
+    options = Options()
+    options.parseOptions(["--ec2_listen_port=1", "--noverbose"])
+    options.parent = {"logfile": "api.log", "nodaemon": False}
+    found = program(options)
+    assert [*found.words] == ["--logfile=api.log", "--ec2_listen_port=1", "--noverbose"]
+    assert (found.name, found.directory) == ("nova-api", os.getcwd())
+
+
+async def test_pauses_grow(reactor: Reactor) -> None:
+    """One that dies again and again is started less and less often; one that lived, at once."""
+    await opened(reactor)
+    for pause in (0.5, 1, 2, 4, 8, 16, 30, 30):
+        reactor.started[-1].end()
+        count = len(reactor.started)
+        reactor.advance(pause - 0.1)
+        assert len(reactor.started) == count
+        reactor.advance(0.1)
+        assert len(reactor.started) == count + 1
+    reactor.advance(60)
+    reactor.started[-1].end(0)
+    reactor.advance(0.5)
+    assert len(reactor.started) == 10
+
+
+async def test_no_process_to_be_had(reactor: Reactor) -> None:
+    """A host that has no room for a process is asked again later."""
+    reactor.broken = True
+    await opened(reactor)
+    reactor.broken = False
+    reactor.advance(0.5)
+    assert len(reactor.started) == 1
+
+
+async def test_ended(reactor: Reactor) -> None:
+    """Closing tells each to end, waits for it, and starts none again."""
+    crew = await opened(reactor, 3)
+    reactor.started[2].end()
+    closing = Deferred.fromCoroutine(crew.close())
+    first, second, _ = reactor.started
+    assert first.signals == second.signals == [signal.SIGTERM]
+    first.end(0)
+    assert not closing.called
+    reactor.advance(GRACE)
+    assert second.signals == [signal.SIGTERM, signal.SIGKILL]
+    second.end()
+    assert closing.called and reactor.getDelayedCalls() == []
+    assert len(reactor.started) == 3
+
+
+@pytest.fixture
+def pipe() -> Iterator[list[int]]:
+    """Both ends; a test that closes one takes it out."""
+    ends = list(os.pipe())
+    yield ends
+    for each in ends:
+        os.close(each)
+
+
+async def test_lifeline(pipe: list[int]) -> None:
+    """When the first is dead the process ends; not for anything less."""
+    from twisted.internet import reactor
+
+    dead: Deferred[None] = Deferred()
+    line = Lifeline(reactor, lambda: dead.called or dead.callback(None), pipe[0])
+    line.hold()
+    os.write(pipe[1], b"still there")
+    line.doRead()
+    line.doRead()
+    line.connectionLost(Failure(ConnectionLost()))
+    assert not dead.called
+    os.close(pipe.pop())
+    await dead
+    reactor.removeReader(line)  # type: ignore[attr-defined]
+
+
+def test_end_of_file_is_death(pipe: list[int]) -> None:
+    """However the reactor says that the other end is closed."""
+    dead: list[int] = []
+    line = Lifeline(Clock(), lambda: dead.append(1), pipe[0])
+    line.connectionLost(Failure(ConnectionDone()))
+    os.close(pipe.pop())
+    line.doRead()
+    assert dead == [1, 1]
+
+
+async def test_a_socket_that_is_handed_over() -> None:
+    """A listener takes a socket that listens already, and leaves it open for others."""
+    from twisted.internet import reactor
+
+    first = Listener(reactor, "127.0.0.1", 0, Factory.forProtocol(Protocol), shared=True)
+    await first.open()
+    port: Any = first.port
+    second = Listener(
+        reactor,
+        "",
+        0,
+        Factory.forProtocol(Protocol),
+        shared=True,
+        inherited=os.dup(port.fileno()),
+    )
+    await second.open()
+    other: Any = second.port
+    assert other.getHost() == port.getHost()
+    await second.close()
+    with socket.create_connection(("127.0.0.1", port.getHost().port), 5.0):
+        pass
+    await first.close()
