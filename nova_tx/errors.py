@@ -52,6 +52,30 @@ class SecurityGroupNotFound(NotFound):
     code = "InvalidGroup.NotFound"
 
 
+class VolumeNotFound(NotFound):
+    """No such volume, or another project's."""
+
+    code = "InvalidVolume.NotFound"
+
+
+class SnapshotNotFound(NotFound):
+    """No such snapshot, or another project's."""
+
+    code = "InvalidSnapshot.NotFound"
+
+
+class AddressNotFound(NotFound):
+    """The project has no floating address of that allocation id."""
+
+    code = "InvalidAllocationID.NotFound"
+
+
+class PlacementGroupNotFound(NotFound):
+    """No such placement group: this cloud has none."""
+
+    code = "InvalidPlacementGroup.Unknown"
+
+
 class ZoneNotFound(NotFound):
     """No service runs in that availability zone."""
 
@@ -142,6 +166,24 @@ class InvalidLaunchPermission(InvalidInput):
     code = "InvalidAMIAttributeItemValue"
 
 
+class MalformedId(InvalidInput):
+    """Not of the form of any resource's id."""
+
+    code = "InvalidID"
+
+
+class InvalidBlockDevices(InvalidInput):
+    """Devices that no instance of this cloud can have."""
+
+    code = "InvalidBlockDeviceMapping"
+
+
+class Unsupported(InvalidInput):
+    """It makes sense, but this cloud does not do it."""
+
+    code = "UnsupportedOperation"
+
+
 class MissingParameter(InvalidInput):
     """A parameter that the action can't do without is not there."""
 
@@ -176,6 +218,12 @@ class TokenMismatch(InvalidInput):
     """A client token was used before, for another request."""
 
     code = "IdempotentParameterMismatch"
+
+
+class TokenOver(InvalidInput):
+    """All that was launched with this client token has been terminated."""
+
+    code = "IdempotentInstanceTerminated"
 
 
 class PayloadMismatch(InvalidInput):
@@ -307,6 +355,13 @@ class QuotaExceeded(NovaError):
     """The project's quota would be exceeded; the text says by how much."""
 
     code = "InstanceLimitExceeded"
+    status = 400
+
+
+class TooManyTags(NovaError):
+    """A resource would have more tags than one may have."""
+
+    code = "TagLimitExceeded"
     status = 400
 
 

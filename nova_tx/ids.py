@@ -15,6 +15,7 @@ from nova_tx.errors import KeyPairNotFound, MalformedImageId, MalformedInstanceI
 
 _INSTANCE = re.compile(r"i-([0-9a-fA-F]{1,8})\Z")
 _KEY_PAIR = re.compile(r"key-([0-9a-fA-F]{1,8})\Z")
+_NUMBERED = re.compile(r"[a-z]+-([0-9a-fA-F]{1,8})\Z")
 _IMAGE = re.compile(r"[a-z]{3}-[A-Za-z0-9._-]{1,64}\Z")
 _LOWER = string.digits + string.ascii_lowercase
 _REQUEST = string.ascii_uppercase + string.digits + "-"
@@ -45,6 +46,12 @@ def parse_instance_id(ec2_id: str) -> int:
     if found is None or int(found[1], 16) > 0x7FFFFFFF:
         raise MalformedInstanceId(f'Invalid id: "{ec2_id}" (expecting "i-...")')
     return int(found[1], 16)
+
+
+def number_in(ec2_id: str) -> int | None:
+    """key-0000000a has 10; None: it has no number that a row could have."""
+    found = _NUMBERED.match(ec2_id)
+    return int(found[1], 16) if found and int(found[1], 16) <= 0x7FFFFFFF else None
 
 
 def volume_ec2_id(volume_id: int) -> str:

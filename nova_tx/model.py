@@ -7,6 +7,7 @@ or a network is text (C{10.0.0.3}, C{10.0.0.0/24}).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -100,7 +101,10 @@ class Instance:
     @ivar disable_api_termination: it is protected: TerminateInstances is refused.
     @ivar shutdown_behavior: what follows when its guest switches itself off: C{stop} or
         C{terminate}.
-    @ivar block_devices: JSON of the instance-store devices that were asked for, None if none was.
+    @ivar block_devices: what was asked for, as L{nova_tx.block_devices} writes it, None if
+        nothing was.
+    @ivar client_token: what made its launch idempotent.
+    @ivar architecture: its image's.
     """
 
     id: int
@@ -138,6 +142,8 @@ class Instance:
     disable_api_termination: bool = False
     shutdown_behavior: str = "stop"
     block_devices: str | None = None
+    client_token: str | None = None
+    architecture: str | None = None
 
 
 @dataclass(frozen=True)
@@ -149,6 +155,7 @@ class InstanceDetails:
     @ivar floating_ip: its first floating address.
     @ivar groups: names of its security groups.
     @ivar zone: the availability zone of its host, None without a host.
+    @ivar tags: those that the project of whoever asks gave it.
     """
 
     instance: Instance
@@ -156,11 +163,45 @@ class InstanceDetails:
     floating_ip: str | None
     groups: tuple[str, ...]
     zone: str | None
+    tags: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Tag:
+    """
+    A tag as a list of tags shows it.
+
+    @ivar resource_type: C{instance}, C{image} …, as AWS calls it.
+    """
+
+    resource_id: str
+    resource_type: str
+    key: str
+    value: str
+
+
+@dataclass(frozen=True)
+class ClientToken:
+    """
+    What makes a request idempotent.
+
+    @ivar fingerprint: of the request's parameters: another request is not answered with this one's
+        result.
+    """
+
+    action: str
+    text: str
+    fingerprint: str
 
 
 @dataclass(frozen=True)
 class InstanceRequest:
-    """What RunInstances asks for, checked in form: the image is visible, the type exists."""
+    """
+    What RunInstances asks for, checked in form: the image is visible, the type exists.
+
+    @ivar architecture: the image's.
+    @ivar block_devices: see L{Instance}.
+    """
 
     image_id: str
     kernel_id: str | None
@@ -174,6 +215,12 @@ class InstanceRequest:
     availability_zone: str | None
     display_name: str | None
     display_description: str | None
+    architecture: str | None = None
+    disable_api_termination: bool = False
+    shutdown_behavior: str = "stop"
+    block_devices: str | None = None
+    tags: Mapping[str, str] = field(default_factory=dict)
+    client_token: ClientToken | None = None
 
 
 @dataclass(frozen=True)
@@ -371,6 +418,7 @@ class GuestSpec:
     @ivar ramdisk: file of the ramdisk, or None.
     @ivar root_bytes: size that the root disk is grown to; 0 leaves the image's.
     @ivar local_gb: size of the second, empty disk; 0 for none.
+    @ivar local_device: what the second disk is called.
     """
 
     name: str
@@ -383,6 +431,7 @@ class GuestSpec:
     root_bytes: int
     local_gb: int
     nics: tuple[Nic, ...]
+    local_device: str = "vdb"
 
 
 # Images.

@@ -16,6 +16,7 @@ import pytest
 import nova_tx
 
 GROUND = (
+    "block_devices",
     "context",
     "errors",
     "flagfile",

@@ -19,6 +19,7 @@ from collections.abc import Mapping
 from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
+from nova_tx import block_devices
 from nova_tx.api.web import Answer, AsyncResource
 from nova_tx.errors import AuthFailure, InvalidInput, NotFound
 from nova_tx.flags import Ec2Flags
@@ -150,12 +151,7 @@ def tree(details: InstanceDetails) -> Tree:
     meta_data: dict[str, Tree | bytes] = {
         name: value.encode() for name, value in values.items() if value is not None
     }
-    meta_data["block-device-mapping"] = {
-        "ami": b"sda1",
-        "ephemeral0": b"sda2",
-        "root": b"/dev/sda1",
-        "swap": b"sda3",
-    }
+    meta_data["block-device-mapping"] = _devices(instance.block_devices)
     zone = details.zone or wanted_zone or "unknown zone"
     meta_data["placement"] = {"availability-zone": zone.encode()}
     if instance.key_name:
@@ -167,6 +163,17 @@ def tree(details: InstanceDetails) -> Tree:
     if instance.user_data:
         top["user-data"] = base64.b64decode(instance.user_data)
     return top
+
+
+def _devices(asked: str | None) -> Tree:
+    """The devices of 2011, which are nobody's, or those that were asked for at launch."""
+    devices: dict[str, Tree | bytes] = {"ami": b"sda1", "root": block_devices.ROOT.encode()}
+    if asked is None:
+        return {**devices, block_devices.EPHEMERAL: b"sda2", "swap": b"sda3"}
+    device = block_devices.ephemeral(asked)
+    if device is not None:
+        devices[block_devices.EPHEMERAL] = device.removeprefix("/dev/").encode()
+    return devices
 
 
 def look_up(found: Tree | bytes, path: list[str]) -> bytes:

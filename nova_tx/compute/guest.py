@@ -8,6 +8,7 @@ import os
 import re
 from dataclasses import dataclass
 
+from nova_tx import block_devices
 from nova_tx.model import BootFiles, GuestSpec, Instance, Nic
 
 _NUMBER = re.compile(r"%0?\d*([dx])")
@@ -69,6 +70,7 @@ def guest(
         left as the image is.                                  [spec/07 section 6]
     """
     name = places.name(instance.id)
+    device = block_devices.ephemeral(instance.block_devices)
     return GuestSpec(
         name=name,
         directory=places.directory(name),
@@ -78,6 +80,7 @@ def guest(
         memory_mb=instance.memory_mb,
         vcpus=instance.vcpus,
         root_bytes=0 if instance.instance_type == "m1.tiny" else minimum_root_size,
-        local_gb=instance.local_gb,
+        local_gb=instance.local_gb if device else 0,
         nics=(nic,),
+        local_device=block_devices.target(device or block_devices.DEFAULT),
     )

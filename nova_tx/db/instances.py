@@ -7,21 +7,15 @@ nothing here asks for that mark.
 
 from __future__ import annotations
 
-import functools
-from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any
 
 from sqlalchemy import (
-    ColumnElement,
     Connection,
     Select,
-    and_,
-    bindparam,
     insert,
-    or_,
     select,
     true,
     update,
@@ -29,24 +23,19 @@ from sqlalchemy import (
 
 from nova_tx import states
 from nova_tx.context import RequestContext
+from nova_tx.db import tags
 from nova_tx.db.engine import now as current_time
 from nova_tx.db.schema import (
-    fixed_ips,
-    floating_ips,
     instance_actions,
     instances,
-    security_group_instance_association,
-    security_groups,
-    services,
 )
 from nova_tx.errors import (
     Conflict,
-    FixedIpNotFound,
     InstanceNotFound,
     WrongState,
 )
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import Instance, InstanceDetails
+from nova_tx.model import Instance
 from nova_tx.states import Move
 
 _COLUMNS = tuple(instances.c[field.name] for field in fields(Instance))
@@ -94,6 +83,7 @@ def move(txn: Connection, instance_id: int, event: Move, **columns: object) -> I
     }
     if event.target == states.TERMINATED:
         values.update(deleted_at=now, deleted=True)
+        tags.end(txn, instance_ec2_id(instance_id), now)
     values.update(columns)
     written = txn.execute(
         update(instances)
@@ -205,128 +195,5 @@ def _several(txn: Connection, query: Select[Any]) -> tuple[Instance, ...]:
     return tuple(_instance(row) for row in txn.execute(query.order_by(instances.c.id)))
 
 
-# With all that a list shows.
-
-
-def details(
-    txn: Connection,
-    context: RequestContext,
-    ids: Sequence[int],
-    terminated_after: datetime,
-) -> tuple[InstanceDetails, ...]:
-    """
-    The instances that the caller may see, by id, in two queries however many.
-
-    @param ids: these only, if there are any.
-    @param terminated_after: those that ended before are left out.
-    @raise InstanceNotFound: one of C{ids} is not there, or not the caller's.
-    """
-    found = _details(
-        txn,
-        _listing(context.is_admin, bool(ids)),
-        {"after": terminated_after, "project": context.project, "ids": list(ids)},
-    )
-    seen = {each.instance.id for each in found}
-    for instance_id in ids:
-        if instance_id not in seen:
-            raise not_found(instance_id)
-    return found
-
-
-def at_address(txn: Connection, address: str) -> InstanceDetails:
-    """
-    The instance that has a fixed address now.
-
-    @raise FixedIpNotFound: no instance has it.
-    """
-    found = _details(txn, _holder(), {"address": address})
-    if not found:
-        raise FixedIpNotFound(f"No instance has the address {address}")
-    return found[0]
-
-
 def _visible(context: RequestContext) -> Any:
     return true() if context.is_admin else instances.c.project_id == context.project
-
-
-class _Queries(NamedTuple):
-    """Instances with their addresses and zone, and the names of their groups."""
-
-    rows: Select[Any]
-    groups: Select[Any]
-
-
-@functools.cache
-def _listing(everybodys: bool, some: bool) -> _Queries:
-    """Made once: statements of this size take longer to make than to run."""
-    where = [
-        or_(
-            instances.c.state_description != states.TERMINATED,
-            instances.c.deleted_at > bindparam("after"),
-        )
-    ]
-    if not everybodys:
-        where.append(instances.c.project_id == bindparam("project"))
-    if some:
-        where.append(instances.c.id.in_(bindparam("ids", expanding=True)))
-    return _queries(and_(*where))
-
-
-@functools.cache
-def _holder() -> _Queries:
-    """The instance that has an address."""
-    holder = select(fixed_ips.c.instance_id).where(
-        fixed_ips.c.address == bindparam("address"), fixed_ips.c.allocated.is_(True)
-    )
-    return _queries(
-        and_(
-            instances.c.id.in_(holder.scalar_subquery()),
-            instances.c.state_description != states.TERMINATED,
-        )
-    )
-
-
-def _queries(where: ColumnElement[bool]) -> _Queries:
-    zone = (
-        select(services.c.availability_zone)
-        .where(services.c.host == instances.c.host)
-        .order_by(services.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )
-    address = and_(fixed_ips.c.instance_id == instances.c.id, fixed_ips.c.allocated.is_(True))
-    joined = instances.outerjoin(fixed_ips, address).outerjoin(
-        floating_ips, floating_ips.c.fixed_ip_id == fixed_ips.c.id
-    )
-    link = security_group_instance_association
-    named = link.join(security_groups, security_groups.c.id == link.c.security_group_id)
-    return _Queries(
-        select(*_COLUMNS, fixed_ips.c.address, floating_ips.c.address, zone)
-        .select_from(joined)
-        .where(where)
-        .order_by(instances.c.id, fixed_ips.c.id, floating_ips.c.id),
-        select(link.c.instance_id, security_groups.c.name)
-        .select_from(named.join(instances, instances.c.id == link.c.instance_id))
-        .where(where)
-        .order_by(link.c.id),
-    )
-
-
-def _details(
-    txn: Connection, queries: _Queries, values: Mapping[str, object]
-) -> tuple[InstanceDetails, ...]:
-    rows = txn.execute(queries.rows, values).all()
-    groups: dict[int, list[str]] = defaultdict(list)
-    for instance_id, name in txn.execute(queries.groups, values) if rows else ():
-        groups[instance_id].append(name)
-    found: dict[int, InstanceDetails] = {}
-    for row in rows:  # an instance's further floating addresses are further rows of it
-        fixed, floating, zone_name = row[len(_COLUMNS) :]
-        instance = _instance(row)
-        found.setdefault(
-            instance.id,
-            InstanceDetails(
-                instance, fixed, floating, tuple(groups.get(instance.id, ())), zone_name
-            ),
-        )
-    return tuple(found.values())

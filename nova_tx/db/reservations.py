@@ -11,12 +11,21 @@ from sqlalchemy import Connection, bindparam, func, insert, select, update
 
 from nova_tx import states
 from nova_tx.context import RequestContext
-from nova_tx.db import key_pairs, quotas, replays, security_groups, services
+from nova_tx.db import (
+    client_tokens,
+    instance_details,
+    key_pairs,
+    quotas,
+    replays,
+    security_groups,
+    services,
+    tags,
+)
 from nova_tx.db.schema import instances, security_group_instance_association
-from nova_tx.errors import QuotaExceeded, ZoneNotFound
+from nova_tx.errors import QuotaExceeded, TokenOver, ZoneNotFound
 from nova_tx.flags import QuotaFlags
 from nova_tx.ids import instance_ec2_id, new_mac, new_reservation_id
-from nova_tx.model import Instance, InstanceDetails, InstanceRequest
+from nova_tx.model import ClientToken, Instance, InstanceDetails, InstanceRequest
 
 
 def reserve(
@@ -25,6 +34,7 @@ def reserve(
     request: InstanceRequest,
     limits: QuotaFlags,
     now: datetime,
+    listed_after: datetime = datetime.min,
 ) -> tuple[InstanceDetails, ...]:
     """
     Make the rows of a reservation: as many as the quota allows, at least the least wanted.
@@ -32,12 +42,21 @@ def reserve(
     Two reservations of one project never count the same room twice: the
     second waits for the first at the default group's row.  [spec/01 section 6.1]
 
+    A request with a client token that was used before gets what that one made.
+
+    @param listed_after: instances that ended before are gone, and so are their tags.
     @raise QuotaExceeded: there is not room for C{min_count}.
     @raise SecurityGroupNotFound, KeyPairNotFound, ZoneNotFound: no such thing.
-    @raise TooSoon, Replayed: as L{replays.claim}.
+    @raise TokenMismatch, TokenOver: the client token is another request's, or its instances
+        have all been terminated.
+    @raise TooSoon, Replayed: as L{replays.claim}, where there is no client token.
     """
     default_id = security_groups.hold_default(txn, context, now)
-    replays.claim(txn, context, now)
+    token = request.client_token
+    if token is None:
+        replays.claim(txn, context, now)
+    elif earlier := client_tokens.claim(txn, context.project, token, now):
+        return _made(txn, context, token, earlier)
     names = tuple(dict.fromkeys(request.security_groups))
     groups = security_groups.ids(txn, context.project, names) if names else None
     groups = groups or {security_groups.DEFAULT: default_id}
@@ -45,6 +64,12 @@ def reserve(
     key = key_pairs.get(txn, context.user or "", request.key_name) if request.key_name else None
     count = _allowed(txn, context, request, limits)
     rows = _rows(txn, context, request, key.public_key if key else None, count, now)
+    if token:
+        client_tokens.keep(txn, context.project, token, rows[0].reservation_id)
+    if request.tags:
+        tags.forget(txn, listed_after)
+        new = {instance_ec2_id(row.id): None for row in rows}
+        tags.attach(txn, context.project, new, request.tags, now)
     txn.execute(
         insert(security_group_instance_association),
         [
@@ -58,7 +83,21 @@ def reserve(
             for group_id in groups.values()
         ],
     )
-    return tuple(InstanceDetails(row, None, None, tuple(groups), None) for row in rows)
+    return tuple(
+        InstanceDetails(row, None, None, tuple(groups), None, request.tags) for row in rows
+    )
+
+
+def _made(
+    txn: Connection, context: RequestContext, token: ClientToken, reservation_id: str
+) -> tuple[InstanceDetails, ...]:
+    """What was made by the first request with a token."""
+    found = instance_details.of_reservation(txn, context, reservation_id)
+    if all(each.instance.state_description == states.TERMINATED for each in found):
+        raise TokenOver(
+            f"What was launched with the client token '{token.text}' has been terminated"
+        )
+    return found
 
 
 def _check_zone(txn: Connection, context: RequestContext, wanted: str | None) -> None:
@@ -75,19 +114,26 @@ def _allowed(
     txn: Connection, context: RequestContext, request: InstanceRequest, flags: QuotaFlags
 ) -> int:
     """How many of those wanted the project has room for.  [spec/01 section 6.1]"""
+    number, cores = room(txn, context.project, flags)
+    fitting = min(number, cores // request.instance_type.vcpus)
+    if fitting < request.min_count:
+        raise QuotaExceeded(
+            f"Instance quota exceeded. You can only run {max(fitting, 0)} more instances of this"
+            " type."
+        )
+    return min(request.max_count, fitting)
+
+
+def room(txn: Connection, project: str | None, flags: QuotaFlags) -> tuple[int, int]:
+    """Instances and virtual CPUs that a project may have besides those it has."""
     used, cores = txn.execute(
         select(func.count(), func.coalesce(func.sum(instances.c.vcpus), 0)).where(
-            instances.c.project_id == context.project,
+            instances.c.project_id == project,
             instances.c.state_description.in_(states.LIVE),
         )
     ).one()
-    limits = quotas.limits(txn, context.project or "", flags)
-    room = min(limits.instances - used, (limits.cores - int(cores)) // request.instance_type.vcpus)
-    if room < request.min_count:
-        raise QuotaExceeded(
-            f"Instance quota exceeded. You can only run {max(room, 0)} more instances of this type."
-        )
-    return int(min(request.max_count, room))
+    limits = quotas.limits(txn, project or "", flags)
+    return limits.instances - used, limits.cores - int(cores)
 
 
 def _rows(
@@ -133,9 +179,11 @@ def _rows(
             "terminated_at": None,
             "deleted": False,
             "build_attempts": 0,
-            "disable_api_termination": False,
-            "shutdown_behavior": "stop",
-            "block_devices": None,
+            "disable_api_termination": request.disable_api_termination,
+            "shutdown_behavior": request.shutdown_behavior,
+            "block_devices": request.block_devices,
+            "client_token": request.client_token.text if request.client_token else None,
+            "architecture": request.architecture,
         }
         key = txn.execute(insert(instances), values).inserted_primary_key
         assert key is not None

@@ -122,6 +122,8 @@ instances = _table(
     Column("disable_api_termination", Boolean, nullable=False, server_default=false()),
     Column("shutdown_behavior", Name, nullable=False, server_default="stop"),
     Column("block_devices", Long),
+    Column("client_token", Name),
+    Column("architecture", Name),
 )
 
 instance_actions = _table(
@@ -371,6 +373,7 @@ tags = _table(
     Column("value", Name, nullable=False),
     Index("ix_tags_resource_id", "resource_id"),
 )
+Index("ix_tags_deleted_at", tags.c.deleted_at)
 
 client_tokens = _table(
     "client_tokens",
@@ -380,6 +383,7 @@ client_tokens = _table(
     Column("fingerprint", Name, nullable=False),
     Column("result", Name, nullable=False),
 )
+Index("ix_client_tokens_age", client_tokens.c.project_id, client_tokens.c.created_at)
 
 used_signatures = _table(
     "used_signatures",

@@ -13,21 +13,32 @@ from datetime import datetime, timedelta
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from nova_tx import states
+from nova_tx import block_devices, states
+from nova_tx.block_devices import Mapped
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.db import instances, reservations
+from nova_tx.db import instance_details, instances, reservations
 from nova_tx.db.engine import Database
 from nova_tx.errors import ImageUnavailable, InvalidInput, Unavailable
 from nova_tx.flags import ComputeFlags, Ec2Flags, ImageFlags, QuotaFlags
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import INSTANCE_TYPES, Image, InstanceDetails, InstanceRequest
+from nova_tx.model import (
+    INSTANCE_TYPES,
+    Image,
+    InstanceDetails,
+    InstanceRequest,
+    InstanceType,
+)
 from nova_tx.operations.clock import moment
+from nova_tx.operations.idempotence import client_token
+from nova_tx.operations.tags import check_tags
 from nova_tx.operations.together import together
 from nova_tx.scheduler.client import SchedulerClient
 
 _log = Logger()
 
+#: What may follow when a guest switches itself off.
+STOP, TERMINATE = "stop", "terminate"
 #: Bytes of user data before base64, as AWS allows.
 MAX_USER_DATA = 16 * 1024
 
@@ -39,6 +50,7 @@ class Wanted:
 
     @ivar user_data: base64.
     @ivar availability_zone: C{zone}, or C{zone:host} from an administrator.
+    @ivar shutdown_behavior: C{stop} or C{terminate}.
     """
 
     image_id: str
@@ -53,6 +65,10 @@ class Wanted:
     availability_zone: str | None = None
     display_name: str | None = None
     display_description: str | None = None
+    disable_api_termination: bool = False
+    shutdown_behavior: str | None = None
+    block_devices: tuple[Mapped, ...] = ()
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 class Instances:
@@ -80,25 +96,25 @@ class Instances:
         self._null_kernel = image.null_kernel
         self._clock = clock
 
-    async def run(self, context: RequestContext, wanted: Wanted) -> tuple[InstanceDetails, ...]:
+    async def run(
+        self, context: RequestContext, wanted: Wanted, token: str | None = None
+    ) -> tuple[InstanceDetails, ...]:
         """
         Start a reservation: answered as soon as its rows are safe.
 
         A row is never lost: if the scheduler can't be told now, it finds the
         row by itself.
 
-        @raise InvalidInput: counts, type or user data make no sense.
+        @param token: a second request with it gets the reservation of the first.
+        @raise InvalidInput: counts, type, user data, devices, tags or behaviour make no sense.
         @raise ImageNotFound, ImageUnavailable: an image can't be used.
         @raise QuotaExceeded, KeyPairNotFound, SecurityGroupNotFound,
-            ZoneNotFound: as L{nova_tx.db.reservations.reserve}.
+            ZoneNotFound, TokenMismatch, TokenOver: as L{nova_tx.db.reservations.reserve}.
         """
         minimum, maximum = counts(wanted.min_count, wanted.max_count)
-        name = wanted.instance_type or self._default_type
-        instance_type = INSTANCE_TYPES.get(name)
-        if instance_type is None:
-            raise InvalidInput(f"Invalid value '{name}' for InstanceType.")
+        instance_type = type_called(wanted.instance_type or self._default_type)
         check_user_data(wanted.user_data)
-        kernel_id, ramdisk_id = await self._boot_images(context, wanted)
+        image, kernel_id, ramdisk_id = await self._boot_images(context, wanted)
         request = InstanceRequest(
             image_id=wanted.image_id,
             kernel_id=kernel_id,
@@ -112,33 +128,44 @@ class Instances:
             availability_zone=wanted.availability_zone,
             display_name=wanted.display_name,
             display_description=wanted.display_description,
+            architecture=image.architecture,
+            disable_api_termination=wanted.disable_api_termination,
+            shutdown_behavior=check_behavior(wanted.shutdown_behavior or STOP),
+            block_devices=block_devices.written(wanted.block_devices, instance_type.local_gb),
+            tags=check_tags(wanted.tags),
+            client_token=client_token(context, "RunInstances", token, wanted),
         )
         reserved = await self._database.run(
-            reservations.reserve, context, request, self._quotas, moment(self._clock)
+            reservations.reserve,
+            context,
+            request,
+            self._quotas,
+            moment(self._clock),
+            self._listed_after(),
         )
-        await together(self._schedule(context, each.instance.id) for each in reserved)
+        await together(
+            self._schedule(context, each.instance.id)
+            for each in reserved
+            if each.instance.state_description == states.SCHEDULING and not each.instance.host
+        )
         return reserved
 
     async def _boot_images(
         self, context: RequestContext, wanted: Wanted
-    ) -> tuple[str | None, str | None]:
-        """The kernel and the ramdisk to boot with, all that was named being usable."""
+    ) -> tuple[Image, str | None, str | None]:
+        """The image, kernel and ramdisk to boot with, all that was named being usable."""
         raw = wanted.kernel_id == self._null_kernel
         named = () if raw else (wanted.kernel_id, wanted.ramdisk_id)
         ids = (wanted.image_id, *(each for each in named if each))
-        image, *_ = await together(self._usable(context, each) for each in dict.fromkeys(ids))
+        image, *_ = await together(
+            usable(self._images, context, each) for each in dict.fromkeys(ids)
+        )
         if image.type != "machine":
             raise InvalidInput(f"The image id '{image.id}' is a {image.type}'s, not a machine's")
         kernel_id = wanted.kernel_id or image.kernel_id
         if kernel_id == self._null_kernel:
-            return None, None
-        return kernel_id, wanted.ramdisk_id or image.ramdisk_id
-
-    async def _usable(self, context: RequestContext, image_id: str) -> Image:
-        image = await self._images.show(context, image_id)
-        if image.state != "available":
-            raise ImageUnavailable(f"The image '{image_id}' is {image.state}, not available")
-        return image
+            return image, None, None
+        return image, kernel_id, wanted.ramdisk_id or image.ramdisk_id
 
     async def _schedule(self, context: RequestContext, instance_id: int) -> None:
         try:
@@ -167,8 +194,12 @@ class Instances:
         @raise InstanceNotFound: one of C{ids} is not there, or another project's.
         """
         return await self._database.read(
-            instances.details, context, ids, moment(self._clock) - self._listed_for
+            instance_details.details, context, ids, self._listed_after()
         )
+
+    def _listed_after(self) -> datetime:
+        """Instances that ended before are gone."""
+        return moment(self._clock) - self._listed_for
 
     async def at_address(self, address: str) -> InstanceDetails:
         """
@@ -176,7 +207,7 @@ class Instances:
 
         @raise FixedIpNotFound: no instance has it.
         """
-        return await self._database.read(instances.at_address, address)
+        return await self._database.read(instance_details.at_address, address)
 
     async def console(self, context: RequestContext, instance_id: int) -> tuple[datetime, bytes]:
         """
@@ -210,6 +241,44 @@ def counts(minimum: int | None, maximum: int | None) -> tuple[int, int]:
             f"Value ({most}) for parameter maxCount is invalid. It is less than minCount ({least})"
         )
     return least, most
+
+
+async def usable(images: IImages, context: RequestContext, image_id: str) -> Image:
+    """
+    An image that can be booted from.
+
+    @raise ImageNotFound, ImageUnavailable: it can't.
+    """
+    image = await images.show(context, image_id)
+    if image.state != "available":
+        raise ImageUnavailable(f"The image '{image_id}' is {image.state}, not available")
+    return image
+
+
+def type_called(name: str) -> InstanceType:
+    """
+    The size of that name.
+
+    @raise InvalidInput: there is none.
+    """
+    try:
+        return INSTANCE_TYPES[name]
+    except KeyError:
+        raise InvalidInput(f"Invalid value '{name}' for InstanceType.") from None
+
+
+def check_behavior(behavior: str) -> str:
+    """
+    See that it is something that can follow when a guest switches itself off.
+
+    @raise InvalidInput: it is not.
+    """
+    if behavior not in (STOP, TERMINATE):
+        raise InvalidInput(
+            f"Invalid value '{behavior}' for InstanceInitiatedShutdownBehavior: "
+            f"{STOP} or {TERMINATE}"
+        )
+    return behavior
 
 
 def check_user_data(user_data: str | None) -> None:

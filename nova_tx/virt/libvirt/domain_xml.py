@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from xml.etree.ElementTree import Element, SubElement, tostring
 
+from nova_tx.block_devices import EPHEMERAL
 from nova_tx.model import BootFiles, GuestSpec
 
 #: Files in a guest's directory.
@@ -42,11 +43,13 @@ def domain(spec: GuestSpec, kind: str, cow: bool, rescue: BootFiles | None = Non
     _text(root, "on_crash", "destroy")
     devices = SubElement(root, "devices")
     form = "qcow2" if cow else "raw"
-    files = [(RESCUE_DISK, form), (DISK, form)] if rescue else [(DISK, form)]
+    names = (RESCUE_DISK, DISK) if rescue else (DISK,)
+    for letter, name in zip("ab", names, strict=False):
+        _disk(devices, os.path.join(spec.directory, name), form, f"vd{letter}")
     if spec.local_gb and rescue is None:
-        files.append((LOCAL_DISK, "raw"))
-    for letter, (name, its_form) in zip("ab", files, strict=False):
-        _disk(devices, os.path.join(spec.directory, name), its_form, f"vd{letter}")
+        path = os.path.join(spec.directory, LOCAL_DISK)
+        # a guest counts its disks itself: this one has a name there that stays
+        _text(_disk(devices, path, "raw", spec.local_device), "serial", EPHEMERAL)
     for nic in spec.nics:
         interface = SubElement(devices, "interface", type="bridge")
         SubElement(interface, "mac", address=nic.mac)
@@ -68,12 +71,13 @@ def _boot(parent: Element, files: GuestSpec | BootFiles) -> None:
     _text(parent, "cmdline", "root=/dev/vda console=ttyS0")
 
 
-def _disk(devices: Element, path: str, form: str, target: str) -> None:
+def _disk(devices: Element, path: str, form: str, target: str) -> Element:
     disk = SubElement(devices, "disk", type="file", device="disk")
     # the format is always said: a guest may write any header into a raw disk  [spec/15 A15]
     SubElement(disk, "driver", name="qemu", type=form)
     SubElement(disk, "source", file=path)
     SubElement(disk, "target", dev=target, bus="virtio")
+    return disk
 
 
 def _serial_ports(devices: Element, spec: GuestSpec) -> None:

@@ -103,6 +103,8 @@ ADDED = {
         Column("disable_api_termination", Boolean, nullable=False, server_default=false()),
         Column("shutdown_behavior", Name, nullable=False, server_default="stop"),
         Column("block_devices", Long),
+        Column("client_token", Name),
+        Column("architecture", Name),
     ),
     "key_pairs": (Column("key_type", Name, nullable=False, server_default="rsa"),),
     "images": (Column("instance_id", Integer),),
@@ -116,3 +118,5 @@ def upgrade() -> None:
             op.add_column(table, column)
     op.create_index("ix_images_instance_id", "images", ["instance_id"])
     metadata.create_all(op.get_bind(), tables=list(MADE), checkfirst=False)
+    op.create_index("ix_tags_deleted_at", "tags", ["deleted_at"])
+    op.create_index("ix_client_tokens_age", "client_tokens", ["project_id", "created_at"])
