@@ -34,7 +34,7 @@ def reserve(
     request: InstanceRequest,
     limits: QuotaFlags,
     now: datetime,
-    listed_after: datetime = datetime.min,
+    listed_after: datetime = tags.EVER,
 ) -> tuple[InstanceDetails, ...]:
     """
     Make the rows of a reservation: as many as the quota allows, at least the least wanted.

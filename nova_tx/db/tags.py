@@ -51,6 +51,9 @@ from nova_tx.model import Tag
 #: Tags that a resource may have, of one project.
 MOST = 50
 
+#: Before any instance ended.
+EVER = datetime(1970, 1, 1)
+
 #: Numbers of resources that are there for the caller; with each when it ended, if it did.
 Rows = Callable[[Connection, RequestContext, Sequence[int], datetime], dict[int, datetime | None]]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from nova_tx.operations.accounts import Accounts
+from nova_tx.operations.attributes import Attributes
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.ipv6 import Ipv6
@@ -12,6 +13,7 @@ from nova_tx.operations.key_pairs import KeyPairs
 from nova_tx.operations.power import PowerControl
 from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
+from nova_tx.operations.tags import Tags
 from nova_tx.operations.zones import Zones
 
 
@@ -28,3 +30,5 @@ class Operations:
     accounts: Accounts
     quotas: Quotas
     ipv6: Ipv6
+    tags: Tags
+    attributes: Attributes

@@ -45,6 +45,7 @@ from nova_tx.network.fabric.memory import MemoryFabric
 from nova_tx.network.managers.interfaces import INetworkManager
 from nova_tx.operations import Operations
 from nova_tx.operations.accounts import Accounts
+from nova_tx.operations.attributes import Attributes
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.ipv6 import Ipv6
@@ -52,6 +53,7 @@ from nova_tx.operations.key_pairs import KeyPairs
 from nova_tx.operations.power import PowerControl
 from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
+from nova_tx.operations.tags import Tags
 from nova_tx.operations.zones import Zones
 from nova_tx.process import IRunner, Runner
 from nova_tx.registry import by_name, choose, definitions, is_class
@@ -208,6 +210,8 @@ class Parts:
             accounts=self.make(Accounts),
             quotas=self.make(Quotas),
             ipv6=self.make(Ipv6),
+            tags=self.make(Tags),
+            attributes=self.make(Attributes),
         )
 
     @cached_property

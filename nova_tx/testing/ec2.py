@@ -48,6 +48,7 @@ from nova_tx.image.memory import MemoryImages
 from nova_tx.model import Image, User
 from nova_tx.operations import Operations
 from nova_tx.operations.accounts import Accounts
+from nova_tx.operations.attributes import Attributes
 from nova_tx.operations.images import Images
 from nova_tx.operations.instances import Instances
 from nova_tx.operations.ipv6 import Ipv6
@@ -55,6 +56,7 @@ from nova_tx.operations.key_pairs import KeyPairs
 from nova_tx.operations.power import PowerControl
 from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
+from nova_tx.operations.tags import Tags
 from nova_tx.operations.zones import Zones
 from nova_tx.rpc.interfaces import IRPC
 from nova_tx.scheduler.client import SchedulerClient
@@ -242,6 +244,14 @@ class Door:
             ),
             quotas=Quotas(database, flags.section(QuotaFlags)),
             ipv6=Ipv6(database),
+            tags=Tags(database, self.images, ec2, self.clock),
+            attributes=Attributes(
+                database,
+                self.images,
+                flags.section(QuotaFlags),
+                flags.section(ImageFlags),
+                self.clock,
+            ),
         )
         auth = flags.section(AuthFlags)
         self.lockout = Lockout(database, auth, self.clock)

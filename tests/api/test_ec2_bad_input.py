@@ -13,6 +13,7 @@ from nova_tx.model import User
 from nova_tx.testing.ec2 import NEW, OLD, Answered, Door, an_image, inline
 
 RUN = {"ImageId": "ami-tiny"}
+ANY = {"Filter.1.Value.1": "*"}
 BIG = base64.b64encode(bytes(16 * 1024 + 1)).decode()
 
 
@@ -62,7 +63,10 @@ def shelf(door: Door) -> Door:
         ("DescribeInstances", {"InstanceId.1": "zzz"}, "InvalidInstanceID.Malformed"),
         ("DescribeInstances", {"InstanceId.1": "i-ffffffff"}, "InvalidInstanceID.Malformed"),
         ("DescribeInstances", {"InstanceId.1": "i-0fffffff"}, "InvalidInstanceID.NotFound"),
-        ("DescribeInstances", {"Filter.1.Name": "x"}, "UnknownParameter"),
+        ("DescribeInstances", {"Filter.1.Name": "x"}, "MissingParameter"),
+        ("DescribeInstances", {"Filter.1.Name": "x", **ANY}, "InvalidParameterValue"),
+        ("DescribeInstances", {"MaxResults": "4"}, "InvalidParameterValue"),
+        ("DescribeInstances", {"NextToken": "x"}, "InvalidNextToken"),
         ("TerminateInstances", {}, "MissingParameter"),
         ("TerminateInstances", {"InstanceId.1": "i-0fffffff"}, "InvalidInstanceID.NotFound"),
         ("RebootInstances", {"InstanceId.1": "i-0fffffff"}, "InvalidInstanceID.NotFound"),

@@ -107,6 +107,19 @@ def test_bare_instance() -> None:
             at(path, bare)
 
 
+def test_devices() -> None:
+    """What was mapped at launch is what the guest reads; nothing else is made up then."""
+
+    def listed(block_devices: str) -> InstanceDetails:
+        row = an_instance(block_devices=block_devices)
+        return InstanceDetails(row, "10.0.0.2", None, (), None)
+
+    moved = listed('{"ephemeral0": "/dev/sdc"}')
+    assert at("meta-data/block-device-mapping", moved) == "ami\nephemeral0\nroot"
+    assert at("meta-data/block-device-mapping/ephemeral0", moved) == "sdc"
+    assert at("meta-data/block-device-mapping", listed('{"ephemeral0": null}')) == "ami\nroot"
+
+
 def test_tokens() -> None:
     """A token is good for its address until its end, and can't be made up."""
     tokens = Tokens(b"key")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from nova_tx.compute.guest import Places, guest, image_ids
@@ -52,6 +54,19 @@ def test_spec() -> None:
     assert (spec.memory_mb, spec.vcpus, spec.local_gb) == (2048, 2, 20)
     assert spec.root_bytes == 1000
     assert spec.nics == (NIC,)
+
+
+def test_second_disk() -> None:
+    """The second disk is where it was asked for at launch, or left out."""
+    row = an_instance(local_gb=20)
+    spec = guest(row, NIC, FILES, PLACES, 0)
+    assert (spec.local_gb, spec.local_device) == (20, "vdb")
+    moved = replace(row, block_devices='{"ephemeral0": "/dev/sdd"}')
+    spec = guest(moved, NIC, FILES, PLACES, 0)
+    assert (spec.local_gb, spec.local_device) == (20, "vdd")
+    assert guest(replace(row, block_devices='{"ephemeral0": null}'), NIC, FILES, PLACES, 0) == (
+        replace(guest(row, NIC, FILES, PLACES, 0), local_gb=0)
+    )
 
 
 def test_tiny_is_not_grown() -> None:

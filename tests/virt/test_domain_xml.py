@@ -103,6 +103,14 @@ def test_rescue(cow: bool, form: str) -> None:
     assert raw.find("os/kernel") is None and raw.find("os/boot[@dev='hd']") is not None
 
 
+def test_second_disk() -> None:
+    """The second disk has the device it was asked for, and a name that stays in the guest."""
+    _, second = _parsed(replace(SPEC, local_device="vdd")).findall("devices/disk")
+    target = second.find("target")
+    assert target is not None and target.get("dev") == "vdd"
+    assert second.findtext("serial") == "ephemeral0"
+
+
 def test_no_second_disk() -> None:
     """A type without local space has one disk."""
     assert len(_parsed(replace(SPEC, local_gb=0)).findall("devices/disk")) == 1

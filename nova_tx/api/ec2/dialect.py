@@ -9,10 +9,12 @@ codes are AWS's always.
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Protocol
 
 from nova_tx import states
+from nova_tx.block_devices import ROOT
 from nova_tx.ids import instance_ec2_id, key_pair_ec2_id
 from nova_tx.model import Image, Instance, InstanceDetails, KeyPair
 from nova_tx.operations.public_keys import fingerprint_of_2011
@@ -23,6 +25,9 @@ Content = dict[str, object]
 
 #: Nobody has to ask for a zone or region of this cloud before using it.
 NOT_REQUIRED = "opt-in-not-required"
+
+#: What is so of every instance and image.
+ROOT_DEVICE_TYPE, VIRTUALIZATION, HYPERVISOR = "instance-store", "hvm", "kvm"
 
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}\Z")
 _FIRST_NEW = "2011-01-01"
@@ -58,11 +63,17 @@ class Dialect(Protocol):
     def zone(self, details: InstanceDetails) -> str | None:
         """Where an instance is."""
 
+    def public_name(self, details: InstanceDetails) -> Content:
+        """The public name of an instance, besides C{dnsName}."""
+
     def more(self, details: InstanceDetails) -> Content:
         """What only this kind of client is told of an instance."""
 
     def group(self, name: str) -> Content:
         """A security group of an instance."""
+
+    def tags(self, tags: Mapping[str, str]) -> Content:
+        """The tags of a resource."""
 
     def image_state(self, image: Image) -> str:
         """The state of an image."""
@@ -115,11 +126,17 @@ class Old:
     def zone(self, details: InstanceDetails) -> str | None:
         return details.zone or "unknown zone"
 
+    def public_name(self, details: InstanceDetails) -> Content:
+        return {"publicDnsName": details.floating_ip}
+
     def more(self, details: InstanceDetails) -> Content:
         return {}
 
     def group(self, name: str) -> Content:
         return {"groupId": name}
+
+    def tags(self, tags: Mapping[str, str]) -> Content:
+        return {}
 
     def image_state(self, image: Image) -> str:
         return image.state
@@ -190,9 +207,12 @@ class New:
         wanted = details.instance.availability_zone
         return details.zone or (wanted.partition(":")[0] if wanted else None)
 
+    def public_name(self, details: InstanceDetails) -> Content:
+        return {}
+
     def more(self, details: InstanceDetails) -> Content:
         instance = details.instance
-        reason = self._reason(instance)
+        reason = why(instance)
         return {
             "privateIpAddress": details.fixed_ip,
             "ipAddress": details.floating_ip,
@@ -200,24 +220,24 @@ class New:
             "ramdiskId": instance.ramdisk_id,
             "groupSet": [self.group(name) for name in details.groups],
             "monitoring": {"state": "disabled"},
-            "rootDeviceType": "instance-store",
+            "architecture": instance.architecture,
+            "rootDeviceType": ROOT_DEVICE_TYPE,
+            "rootDeviceName": ROOT,
+            "virtualizationType": VIRTUALIZATION,
+            "hypervisor": HYPERVISOR,
+            "clientToken": instance.client_token,
             "reason": reason["message"] if reason else None,
             "stateReason": reason,
+            **self.tags(details.tags),
         }
-
-    def _reason(self, instance: Instance) -> Content | None:
-        if instance.state_description == states.ERROR:
-            message = instance.reason or "The instance could not be started"
-            return {"code": "Server.InternalError", "message": message}
-        if instance.state_description in (states.TERMINATING, states.TERMINATED):
-            message = "Client.UserInitiatedShutdown: User initiated shutdown"
-            return {"code": "Client.UserInitiatedShutdown", "message": message}
-        if instance.state_description == states.SHUTDOWN and instance.reason:
-            return {"code": "Server.InternalError", "message": instance.reason}
-        return None
 
     def group(self, name: str) -> Content:
         return {"groupId": name, "groupName": name}
+
+    def tags(self, tags: Mapping[str, str]) -> Content:
+        if not tags:
+            return {}
+        return {"tagSet": [{"key": key, "value": value} for key, value in tags.items()]}
 
     def image_state(self, image: Image) -> str:
         return image.state if image.state in ("available", FAILED) else "pending"
@@ -229,9 +249,9 @@ class New:
             "sourceInstanceId": (
                 None if image.instance_id is None else instance_ec2_id(image.instance_id)
             ),
-            "rootDeviceType": "instance-store",
-            "virtualizationType": "hvm",
-            "hypervisor": "kvm",
+            "rootDeviceType": ROOT_DEVICE_TYPE,
+            "virtualizationType": VIRTUALIZATION,
+            "hypervisor": HYPERVISOR,
         }
 
     def key_pair(self, pair: KeyPair) -> Content:
@@ -271,6 +291,19 @@ class Newish(New):
     """AWS's formats; what AWS has had since 2016 only, as Eucalyptus had it."""
 
     types_of_aws = False
+
+
+def why(instance: Instance) -> dict[str, str] | None:
+    """AWS's reason for the state of an instance: code and message."""
+    if instance.state_description == states.ERROR:
+        message = instance.reason or "The instance could not be started"
+        return {"code": "Server.InternalError", "message": message}
+    if instance.state_description in (states.TERMINATING, states.TERMINATED):
+        message = "Client.UserInitiatedShutdown: User initiated shutdown"
+        return {"code": "Client.UserInitiatedShutdown", "message": message}
+    if instance.state_description == states.SHUTDOWN and instance.reason:
+        return {"code": "Server.InternalError", "message": instance.reason}
+    return None
 
 
 def of(version: str) -> Dialect:

@@ -178,9 +178,11 @@ def values(*names: str, of: Callable[[str], Any], required: bool = False) -> Any
     return _field(names, lambda name, value: of(value), required, many=True, kind=_kind(of))
 
 
-def value(*names: str, of: Callable[[str], Any], required: bool = False) -> Any:
-    """A field that is what C{of} makes of the text; see L{values}."""
-    return _field(names, lambda name, given: of(given), required, kind=_kind(of))
+def value(
+    *names: str, of: Callable[[str], Any], required: bool = False, blank: bool = False
+) -> Any:
+    """A field that is what C{of} makes of the text; see L{values} and L{text}."""
+    return _field(names, lambda name, given: of(given), required, blank=blank, kind=_kind(of))
 
 
 def _kind(of: Callable[[str], Any]) -> str:

@@ -10,6 +10,10 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, SYSADMIN, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.instance_filters import INSTANCES
+from nova_tx.api.ec2.launch import AsAnyway, BlockDevice
+from nova_tx.api.ec2.listing import Listing
+from nova_tx.api.ec2.tagging import Tagged, pairs
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidCombination
 from nova_tx.ids import check_image_id, instance_ec2_id, parse_instance_id
@@ -21,17 +25,10 @@ class RunInstances(Action):
     """Start a reservation."""
 
     roles = SYSADMIN
-    ignored = (
-        "AddressingType",
-        "BlockDeviceMapping",
-        "ClientToken",
-        "EbsOptimized",
-        "Monitoring",
-        "SubnetId",
-    )
+    ignored = ("AddressingType", "EbsOptimized", "Monitoring", "SubnetId")
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Tagged, AsAnyway):
         image_id: str = schema.value("ImageId", of=check_image_id, required=True)
         min_count: int | None = schema.integer("MinCount")
         max_count: int | None = schema.integer("MaxCount")
@@ -44,6 +41,12 @@ class RunInstances(Action):
         availability_zone: str | None = schema.text("Placement.AvailabilityZone")
         display_name: str | None = schema.text("DisplayName")
         display_description: str | None = schema.text("DisplayDescription")
+        client_token: str | None = schema.text("ClientToken", longest=64)
+        disable_api_termination: bool | None = schema.boolean("DisableApiTermination")
+        shutdown_behavior: str | None = schema.text("InstanceInitiatedShutdownBehavior")
+        block_devices: tuple[BlockDevice, ...] = schema.structures(
+            "BlockDeviceMapping", of=BlockDevice
+        )
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         reserved = await self.operations.instances.run(
@@ -61,7 +64,12 @@ class RunInstances(Action):
                 availability_zone=params.availability_zone,
                 display_name=params.display_name,
                 display_description=params.display_description,
+                disable_api_termination=bool(params.disable_api_termination),
+                shutdown_behavior=params.shutdown_behavior,
+                block_devices=tuple(each.mapped for each in params.block_devices),
+                tags=pairs(params.tag_specifications, "instance"),
             ),
+            params.client_token,
         )
         return _reservation(context, reserved, dialect)
 
@@ -70,21 +78,22 @@ class DescribeInstances(Action):
     """List instances by reservation."""
 
     roles = ALL
-    ignored = ("MaxResults",)
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Listing):
         ids: tuple[int, ...] = schema.values("InstanceId", of=parse_instance_id)
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        found = await self.operations.instances.listed(context, params.ids)
+        seen = await self.operations.instances.listed(context, params.ids)
+        found, more = INSTANCES.page(seen, params, params.ids)
         reservations: dict[str, list[InstanceDetails]] = defaultdict(list)
         for each in found:
             reservations[each.instance.reservation_id].append(each)
         return {
             "reservationSet": [
                 _reservation(context, members, dialect) for members in reservations.values()
-            ]
+            ],
+            **more,
         }
 
 
@@ -133,7 +142,7 @@ def _instance(context: RequestContext, details: InstanceDetails, dialect: Dialec
         "keyName": dialect.key_name(instance, context.is_admin),
         "instanceId": instance_ec2_id(instance.id),
         "instanceState": dialect.state(instance),
-        "publicDnsName": details.floating_ip,
+        **dialect.public_name(details),
         "imageId": instance.image_id,
         "productCodesSet": None,
         "privateDnsName": details.fixed_ip,
