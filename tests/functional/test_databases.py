@@ -29,12 +29,14 @@ from nova_tx.context import RequestContext
 from nova_tx.db import (
     addresses,
     announced_images,
+    client_tokens,
     image_permissions,
     images,
     networks,
     quotas,
     reservations,
     services,
+    tags,
     upgrade,
 )
 from nova_tx.db import instances as instance_rows
@@ -42,9 +44,23 @@ from nova_tx.db.clock import utc_now
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import instances, metadata
 from nova_tx.db.schema import quotas as quota_rows
-from nova_tx.errors import DuplicateImageName, QuotaExceeded, StartupError, Unavailable, WrongState
+from nova_tx.errors import (
+    DuplicateImageName,
+    QuotaExceeded,
+    StartupError,
+    TooManyTags,
+    Unavailable,
+    WrongState,
+)
 from nova_tx.flags import QuotaFlags, SqlFlags
-from nova_tx.model import INSTANCE_TYPES, FixedIp, ImageChange, ImageSource, InstanceRequest
+from nova_tx.model import (
+    INSTANCE_TYPES,
+    ClientToken,
+    FixedIp,
+    ImageChange,
+    ImageSource,
+    InstanceRequest,
+)
 from nova_tx.testing.database import VARIABLE, tested_database
 from nova_tx.testing.databases import MariaDB, PostgreSQL, Server
 
@@ -119,7 +135,12 @@ async def at_once(work: list[Awaitable[T]]) -> list[T | Exception]:
     return await gatherResults([Deferred.fromCoroutine(attempt(each)) for each in work])
 
 
-async def boot(database: Database, count: int = 1, limits: QuotaFlags | None = None) -> list[int]:
+async def boot(
+    database: Database,
+    count: int = 1,
+    limits: QuotaFlags | None = None,
+    token: ClientToken | None = None,
+) -> list[int]:
     """Make instances; their ids."""
     tiny = InstanceRequest(
         image_id="ami-tiny",
@@ -134,6 +155,7 @@ async def boot(database: Database, count: int = 1, limits: QuotaFlags | None = N
         availability_zone=None,
         display_name=None,
         display_description=None,
+        client_token=token,
     )
     limits = limits or QuotaFlags(quota_instances=1000, quota_cores=1000)
     made = await database.run(reservations.reserve, JOE, tiny, limits, NOW)
@@ -241,6 +263,43 @@ async def test_quota(doors: list[Database]) -> None:
     assert sum(isinstance(each, QuotaExceeded) for each in results) == MANY - 7
     count = select(func.count()).select_from(instances)
     assert await doors[0].read(lambda txn: txn.execute(count).scalar_one()) == 7
+
+
+async def test_client_tokens(doors: list[Database]) -> None:
+    """Of many requests with one token that come at once, one is done; all get what it made."""
+    token = ClientToken("CreateVolume", "t", "fingerprint")
+
+    def do(txn: Connection, result: str) -> str:
+        earlier = client_tokens.claim(txn, "physics", token, NOW)
+        if earlier is None:
+            client_tokens.keep(txn, "physics", token, result)
+        return earlier or result
+
+    results = await at_once([doors[n % 2].run(do, f"vol-{n}") for n in range(MANY)])
+    assert len(set(results)) == 1, results
+
+
+async def test_launches_with_a_token(doors: list[Database]) -> None:
+    """Of many launches with one token that come at once, one makes instances; all answer them."""
+    token = ClientToken("RunInstances", "t", "fingerprint")
+    results = await at_once([boot(doors[n % 2], 2, token=token) for n in range(MANY)])
+    assert all(each == results[0] for each in results), results
+    count = select(func.count()).select_from(instances)
+    assert await doors[0].read(lambda txn: txn.execute(count).scalar_one()) == 2
+
+
+async def test_tags(doors: list[Database]) -> None:
+    """Many that tag one instance at once never give it more tags together than it may have."""
+    await boot(doors[0])
+
+    def create(n: int) -> Awaitable[None]:
+        given = {f"k{n}": "", "same": str(n)}
+        return doors[n % 2].run(tags.create, JOE, ("i-00000001",), given, (), tags.EVER, NOW)
+
+    results = await at_once([create(n) for n in range(tags.MOST + 10)])
+    assert results.count(None) == tags.MOST - 1
+    assert sum(isinstance(each, TooManyTags) for each in results) == 11
+    assert len(await doors[0].read(tags.listed, "physics", tags.EVER)) == tags.MOST
 
 
 async def test_twins(doors: list[Database]) -> None:
