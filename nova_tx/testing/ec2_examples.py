@@ -27,7 +27,20 @@ _FILTER = {**_TAGGED, "MaxResults": "5"}
 EXAMPLES: Mapping[str, Requests] = {
     # instances
     "DescribeInstancesV6": ({}, {"InstanceId.1": RUNS}),
-    "DescribeInstances": ({}, {"InstanceId.1": RUNS}),
+    "DescribeInstanceAttribute": tuple(
+        {"InstanceId": STOPPED, "Attribute": attribute}
+        for attribute in ("instanceType", "userData", "groupSet", "enclaveOptions", "productCodes")
+    ),
+    "DescribeInstanceStatus": (
+        {"InstanceId.1": STOPPED, "IncludeAllInstances": "true"},
+        {"Filter.1.Name": "instance-status.status", "Filter.1.Value.1": "ok", "MaxResults": "5"},
+    ),
+    "DescribeInstances": (
+        {},
+        {"InstanceId.1": RUNS},
+        _FILTER,
+        {"Filter.1.Name": "instance-state-name", "Filter.1.Value.1": "r*"},
+    ),
     "GetConsoleOutput": ({"InstanceId": RUNS},),
     "RebootInstances": ({"InstanceId.1": RUNS},),
     "RunInstances": (
@@ -41,9 +54,41 @@ EXAMPLES: Mapping[str, Requests] = {
             "SecurityGroup.1": "default",
             "UserData": base64.b64encode(b"hello").decode(),
             "Placement.AvailabilityZone": "nova",
+            "Placement.Tenancy": "default",
             "DisplayName": "web",
+            "ClientToken": "once",
+            "DisableApiTermination": "true",
+            "InstanceInitiatedShutdownBehavior": "terminate",
+            "BlockDeviceMapping.1.DeviceName": "/dev/sdc",
+            "BlockDeviceMapping.1.VirtualName": "ephemeral0",
+            "BlockDeviceMapping.2.DeviceName": "/dev/sdd",
+            "BlockDeviceMapping.2.NoDevice": "",
+            "MetadataOptions.HttpTokens": "optional",
+            "TagSpecification.1.ResourceType": "instance",
+            "TagSpecification.1.Tag.1.Key": "role",
+            "TagSpecification.1.Tag.1.Value": "web",
         },
     ),
+    "ModifyInstanceAttribute": (
+        {"InstanceId": STOPPED, "Attribute": "instanceType", "Value": "m1.medium"},
+        {"InstanceId": STOPPED, "UserData.Value": "aGVsbG8="},
+        {"InstanceId": RUNS, "DisableApiTermination.Value": "true"},
+        {"InstanceId": RUNS, "InstanceInitiatedShutdownBehavior.Value": "terminate"},
+    ),
+    "ResetInstanceAttribute": ({"InstanceId": STOPPED, "Attribute": "kernel"},),
+    "UpdateInstance": ({"Ec2Id": RUNS, "DisplayName": "web", "DisplayDescription": "mine"},),
+    # tags
+    "CreateTags": (
+        {
+            "ResourceId.1": RUNS,
+            "ResourceId.2": "ami-mine",
+            "Tag.1.Key": "role",
+            "Tag.1.Value": "web",
+            "Tag.2.Key": "bare",
+        },
+    ),
+    "DeleteTags": ({"ResourceId.1": RUNS}, {"ResourceId.1": RUNS, "Tag.1.Key": "role"}),
+    "DescribeTags": ({}, {**_FILTER, "Filter.2.Name": "resource-id", "Filter.2.Value.1": RUNS}),
     "RescueInstance": ({"InstanceId": RUNS},),
     "StartInstances": ({"InstanceId.1": STOPPED, "InstanceId.2": RUNS},),
     "StopInstances": (
@@ -74,7 +119,7 @@ EXAMPLES: Mapping[str, Requests] = {
         },
     ),
     # security groups
-    "DescribeSecurityGroups": ({}, {"GroupName.1": "default"}),
+    "DescribeSecurityGroups": ({}, {"GroupName.1": "default"}, _FILTER),
     # zones and regions
     "DescribeAvailabilityZones": (
         {},
