@@ -11,6 +11,7 @@ from sqlalchemy import delete as delete_from
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.context import RequestContext
+from nova_tx.db import tags
 from nova_tx.db.engine import now
 from nova_tx.db.schema import image_permissions as permissions
 from nova_tx.db.schema import images
@@ -228,6 +229,7 @@ def delete(txn: Connection, project: str | None, is_admin: bool, image_id: str) 
     txn.execute(
         update(images).where(images.c.id == image_id).values(deleted=True, deleted_at=now())
     )
+    tags.drop(txn, image_id)
     return image
 
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, delete, insert, or_, select
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.context import RequestContext
-from nova_tx.db import replays
+from nova_tx.db import replays, tags
 from nova_tx.db.schema import key_pairs
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
 from nova_tx.ids import key_pair_ec2_id
@@ -86,4 +86,6 @@ def remove(
         select(key_pairs.c.id).where(key_pairs.c.user_id == user_id, wanted)
     )
     txn.execute(delete(key_pairs).where(key_pairs.c.id == found))
+    if found is not None:  # SQLite may give its id to the next
+        tags.drop(txn, key_pair_ec2_id(found))
     return found

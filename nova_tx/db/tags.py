@@ -227,6 +227,11 @@ def forget(txn: Connection, listed_after: datetime) -> None:
     txn.execute(delete(tags).where(tags.c.deleted_at <= listed_after))
 
 
+def drop(txn: Connection, resource_id: str) -> None:
+    """A resource is gone: so are its tags, every project's."""
+    txn.execute(delete(tags).where(tags.c.resource_id == resource_id))
+
+
 def end(txn: Connection, resource_id: str, when: datetime) -> None:
     """A resource ended: so do its tags, every project's."""
     ended = update(tags).where(tags.c.resource_id == resource_id)

@@ -58,6 +58,29 @@ def test_each_project_has_its_own(door: Door, joe: User, eve: User) -> None:
     assert door.ask(eve, "CreateTags", tagged).status == 200
 
 
+def test_images_and_key_pairs(door: Door, joe: User) -> None:
+    """Images and key pairs show their tags, are found by them, and take them along."""
+    client = door.client(joe)
+    pair = client.create_key_pair(KeyName="k")["KeyPairId"]
+    client.create_key_pair(KeyName="l")
+    door.images.put(an_image(id="ami-b"))
+    client.create_tags(Resources=[pair, "ami-b"], Tags=[{"Key": "a", "Value": "1"}])
+    wanted = [{"Name": "tag:a", "Values": ["1"]}]
+    (image,) = client.describe_images(Filters=wanted)["Images"]
+    (key,) = client.describe_key_pairs(Filters=wanted)["KeyPairs"]
+    assert (image["ImageId"], key["KeyPairId"]) == ("ami-b", pair)
+    assert image["Tags"] == key["Tags"] == [{"Key": "a", "Value": "1"}]
+    assert [each.get("Tags") for each in client.describe_key_pairs()["KeyPairs"]] == [
+        key["Tags"],
+        None,
+    ]
+    for name in "lk":
+        client.delete_key_pair(KeyName=name)
+    client.create_key_pair(KeyName="m")
+    assert "Tags" not in client.describe_key_pairs()["KeyPairs"][0]
+    assert [tag["ResourceId"] for tag in client.describe_tags()["Tags"]] == ["ami-b"]
+
+
 @pytest.fixture
 def tagged(door: Door, joe: User) -> Any:
     """A client of a project with two instances, tagged."""

@@ -11,7 +11,7 @@ from sqlalchemy import func, insert, select
 
 from nova_tx import states
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.db import instance_details, instances, key_pairs, reservations, tags
+from nova_tx.db import images, instance_details, instances, key_pairs, reservations, tags
 from nova_tx.db.engine import Database
 from nova_tx.db.engine import now as db_now
 from nova_tx.db.schema import tags as table
@@ -174,6 +174,16 @@ async def test_kinds_with_rows(database: Database) -> None:
     for one in ids[:2]:
         with pytest.raises(NotFound):
             await create(database, (one,), {"a": "1"}, EVE)
+
+
+async def test_the_end_of_an_image(database: Database) -> None:
+    """The tags of an image, whoever gave them, go when it does."""
+    names = ("bucket/x", "project", "joe", "x86_64", "machine", None, None)
+    await database.run(images.register, "ami-x", *names)
+    for who in (JOE, EVE):
+        await create(database, ("ami-x",), {"a": "1"}, who, images=("ami-x",))
+    await database.run(images.delete, "project", False, "ami-x")
+    assert await listed(database) == await listed(database, "other") == set()
 
 
 async def test_remove(database: Database) -> None:

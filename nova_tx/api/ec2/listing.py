@@ -10,7 +10,7 @@ import base64
 import binascii
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Generic, TypeVar
 
 from nova_tx.api.ec2 import schema
@@ -116,6 +116,15 @@ class Noun(Generic[T]):
                 for values, fits in tests
             )
         ]
+
+    def tagged(self, tags: Mapping[str, Mapping[str, str]], of: Callable[[T], str]) -> Noun[T]:
+        """
+        The same noun, with tags.
+
+        @param tags: by resource, as L{nova_tx.operations.tags.Tags.of} finds them.
+        @param of: an item's id as a resource.
+        """
+        return replace(self, tags=lambda item: tags.get(of(item), {}))
 
     def _values(self, name: str) -> Values[T]:
         tags = self.tags

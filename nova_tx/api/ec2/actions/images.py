@@ -80,8 +80,16 @@ class DescribeImages(Action):
         if dialect.selects_images:
             found = _owned(found, params.owners, context.project)
             found = _executable(found, params.users, context.project)
-        shown, more = IMAGES.page(found, params, params.ids)
-        return {"imagesSet": [_image(image, dialect) for image in shown], **more}
+        tags = await self.operations.tags.of(context, "image")
+        noun = IMAGES.tagged(tags, lambda image: image.id)
+        shown, more = noun.page(found, params, params.ids)
+        return {
+            "imagesSet": [
+                {**_image(image, dialect), **dialect.tags(tags.get(image.id, {}))}
+                for image in shown
+            ],
+            **more,
+        }
 
 
 class RegisterImage(Action):

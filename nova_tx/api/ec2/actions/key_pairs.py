@@ -14,11 +14,16 @@ from nova_tx.ids import key_pair_ec2_id, parse_key_pair_id
 from nova_tx.model import KeyPair
 from nova_tx.operations.public_keys import RSA, fingerprint_of_2011
 
+
+def _id(pair: KeyPair) -> str:
+    return key_pair_ec2_id(pair.id or 0)
+
+
 KEY_PAIRS = Noun[KeyPair](
     key=lambda pair: pair.name,
     filters={
         "key-name": lambda pair: (pair.name,),
-        "key-pair-id": lambda pair: (key_pair_ec2_id(pair.id or 0),),
+        "key-pair-id": lambda pair: (_id(pair),),
         # as any client sees it
         "fingerprint": lambda pair: (pair.fingerprint, fingerprint_of_2011(pair.public_key)),
     },
@@ -81,12 +86,14 @@ class DescribeKeyPairs(Action):
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         pairs = await self.operations.key_pairs.listed(context, params.names, params.ids)
-        found = KEY_PAIRS.passing(pairs, params.filters)
+        tags = await self.operations.tags.of(context, "key-pair")
+        found = KEY_PAIRS.tagged(tags, _id).passing(pairs, params.filters)
         return {
             "keySet": [
                 {
                     **dialect.key_pair(pair),
                     **dialect.key_pair_more(pair),
+                    **dialect.tags(tags.get(_id(pair), {})),
                     **({"publicKey": pair.public_key} if params.with_public_key else {}),
                 }
                 for pair in found
