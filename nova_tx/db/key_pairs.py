@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from datetime import datetime
 
@@ -20,12 +20,17 @@ _COLUMNS = tuple(key_pairs.c[field.name] for field in fields(KeyPair))
 
 
 def create(
-    txn: Connection, pair: KeyPair, now: datetime, once: RequestContext | None = None
+    txn: Connection,
+    pair: KeyPair,
+    now: datetime,
+    context: RequestContext | None = None,
+    tagged: Mapping[str, str] | None = None,
 ) -> KeyPair:
     """
     Keep the public half of a key pair; returns it as it is kept.
 
-    @param once: whose signature is used up, since the private half is told.
+    @param context: who asks, whose signature is used up.
+    @param tagged: what the project of who asks notes on it.
     @raise DuplicateKeyPair: the user has one of that name.
     @raise TooSoon, Replayed: as L{replays.claim}.
     """
@@ -37,10 +42,13 @@ def create(
             key = txn.execute(insert(key_pairs).values(deleted=False, **values))
     except IntegrityError:
         raise DuplicateKeyPair(f"The keypair '{pair.name}' already exists.") from None
-    if once is not None:
-        replays.claim(txn, once, now)
     assert key.inserted_primary_key is not None
-    return replace(made, id=key.inserted_primary_key[0])
+    made = replace(made, id=key.inserted_primary_key[0])
+    if context is not None:
+        replays.claim(txn, context, now)
+        ec2_id = key_pair_ec2_id(made.id or 0)
+        tags.attach(txn, context.project, {ec2_id: None}, tagged or {}, now)
+    return made
 
 
 def get(txn: Connection, user_id: str, name: str) -> KeyPair:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import deferToThread
@@ -16,6 +16,7 @@ from nova_tx.model import KeyPair
 from nova_tx.operations import public_keys
 from nova_tx.operations.clock import moment
 from nova_tx.operations.public_keys import KINDS, RSA, NewKey, PublicKey
+from nova_tx.operations.tags import check_tags
 
 _NAME = re.compile(r"(?! )[ -~]{1,255}(?<! )\Z")
 
@@ -37,13 +38,18 @@ class KeyPairs:
         self._in_thread = in_thread
 
     async def create(
-        self, context: RequestContext, name: str, kind: str = RSA
+        self,
+        context: RequestContext,
+        name: str,
+        kind: str = RSA,
+        tags: Sequence[tuple[str, str]] = (),
     ) -> tuple[KeyPair, str]:
         """
         Make a key pair; returns it and the private key as PEM.
 
         @param kind: C{rsa} or C{ed25519}.
-        @raise InvalidInput: the name is none, or there are no such keys.
+        @param tags: of the key pair, see L{check_tags}.
+        @raise InvalidInput: the name is none, or there are no such keys or tags.
         @raise DuplicateKeyPair: the user has one of that name.
         @raise TooSoon, Replayed: as L{nova_tx.db.replays.claim}.
         """
@@ -56,26 +62,37 @@ class KeyPairs:
             pass
         else:
             raise DuplicateKeyPair(f"The keypair '{name}' already exists.")
+        checked = check_tags(tags)
         made = await self._in_thread(public_keys.generate, kind)
-        return await self._keep(context, name, made.public), made.private
+        return await self._keep(context, name, made.public, checked), made.private
 
-    async def take(self, context: RequestContext, name: str, material: str) -> KeyPair:
+    async def take(
+        self,
+        context: RequestContext,
+        name: str,
+        material: str,
+        tags: Sequence[tuple[str, str]] = (),
+    ) -> KeyPair:
         """
         Keep a public key that the user brought along.
 
         @param material: base64, see L{public_keys.imported}.
-        @raise InvalidInput: the name is none.
+        @param tags: of the key pair, see L{check_tags}.
+        @raise InvalidInput: the name is none, or there are no such tags.
         @raise MalformedKey: the material is none.
         @raise DuplicateKeyPair: the user has one of that name.
         """
         check_name(name)
-        return await self._keep(context, name, public_keys.imported(material))
+        return await self._keep(context, name, public_keys.imported(material), check_tags(tags))
 
-    async def _keep(self, context: RequestContext, name: str, key: PublicKey) -> KeyPair:
+    async def _keep(
+        self, context: RequestContext, name: str, key: PublicKey, tags: Mapping[str, str]
+    ) -> KeyPair:
         pair = KeyPair(
             context.user or "", name, key.fingerprint, f"{key.line} {name}", key_type=key.kind
         )
-        return await self._database.run(key_pairs.create, pair, moment(self._clock), context)
+        now = moment(self._clock)
+        return await self._database.run(key_pairs.create, pair, now, context, tags)
 
     async def listed(
         self, context: RequestContext, names: Sequence[str] = (), ids: Sequence[int] = ()

@@ -58,6 +58,26 @@ def test_each_project_has_its_own(door: Door, joe: User, eve: User) -> None:
     assert door.ask(eve, "CreateTags", tagged).status == 200
 
 
+def test_key_pairs_made_with_tags(door: Door, joe: User) -> None:
+    """A key pair is made or imported with its tags, or not at all."""
+    client = door.client(joe)
+    given = [{"ResourceType": "key-pair", "Tags": [{"Key": "a", "Value": "1"}]}]
+    made = client.create_key_pair(KeyName="k", TagSpecifications=given)
+    kept = client.describe_key_pairs(IncludePublicKey=True)["KeyPairs"][0]
+    material = kept["PublicKey"].encode()
+    taken = client.import_key_pair(KeyName="l", PublicKeyMaterial=material, TagSpecifications=given)
+    assert pairs(made["Tags"]) == pairs(taken["Tags"]) == {"a": "1"}
+    assert {tag["ResourceId"] for tag in client.describe_tags()["Tags"]} == {
+        made["KeyPairId"],
+        taken["KeyPairId"],
+    }
+    for kind, key in (("key-pair", "aws:a"), ("instance", "a")):
+        wrong = {"TagSpecification.1.ResourceType": kind, "TagSpecification.1.Tag.1.Key": key}
+        refused = door.ask(joe, "CreateKeyPair", {"KeyName": "m", **wrong})
+        assert refused.code == "InvalidParameterValue"
+    assert len(client.describe_key_pairs()["KeyPairs"]) == 2
+
+
 def test_images_and_key_pairs(door: Door, joe: User) -> None:
     """Images and key pairs show their tags, are found by them, and take them along."""
     client = door.client(joe)

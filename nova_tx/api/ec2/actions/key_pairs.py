@@ -8,6 +8,7 @@ from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.api.ec2.listing import Filtered, Noun
+from nova_tx.api.ec2.tagging import Tagged, pairs
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidCombination, InvalidInput, MissingParameter
 from nova_tx.ids import key_pair_ec2_id, parse_key_pair_id
@@ -47,15 +48,16 @@ class CreateKeyPair(Action):
     roles = ALL
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Tagged):
         name: str = schema.text("KeyName", required=True)
         key_type: str | None = schema.text("KeyType")
         key_format: str | None = schema.value("KeyFormat", of=check_format)
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         kind = params.key_type or RSA
-        pair, private = await self.operations.key_pairs.create(context, params.name, kind)
-        return {**dialect.key_pair(pair), "keyMaterial": private}
+        tags = pairs(params.tag_specifications, "key-pair")
+        pair, private = await self.operations.key_pairs.create(context, params.name, kind, tags)
+        return {**dialect.key_pair(pair), **dialect.tags(dict(tags)), "keyMaterial": private}
 
 
 class ImportKeyPair(Action):
@@ -64,13 +66,14 @@ class ImportKeyPair(Action):
     roles = ALL
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Tagged):
         name: str = schema.text("KeyName", required=True)
         material: str = schema.value("PublicKeyMaterial", of=str, required=True)
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        pair = await self.operations.key_pairs.take(context, params.name, params.material)
-        return dialect.key_pair(pair)
+        tags = pairs(params.tag_specifications, "key-pair")
+        pair = await self.operations.key_pairs.take(context, params.name, params.material, tags)
+        return {**dialect.key_pair(pair), **dialect.tags(dict(tags))}
 
 
 class DescribeKeyPairs(Action):
@@ -85,9 +88,9 @@ class DescribeKeyPairs(Action):
         with_public_key: bool | None = schema.boolean("IncludePublicKey")
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        pairs = await self.operations.key_pairs.listed(context, params.names, params.ids)
+        seen = await self.operations.key_pairs.listed(context, params.names, params.ids)
         tags = await self.operations.tags.of(context, "key-pair")
-        found = KEY_PAIRS.tagged(tags, _id).passing(pairs, params.filters)
+        found = KEY_PAIRS.tagged(tags, _id).passing(seen, params.filters)
         return {
             "keySet": [
                 {
