@@ -57,8 +57,8 @@ def figures(quick: bool) -> Iterator[Figure]:
 def fill(cloud: Stage, count: int) -> None:
     """Make so many instances, in reservations of ten, each running and with an address."""
     with cloud.engine.begin() as txn:
-        for _ in range(0, count, 10):
-            _reservation(txn, 10)
+        for begun in range(0, count, 10):
+            _reservation(txn, min(10, count - begun))
 
 
 def _reservation(txn: Connection, count: int) -> None:

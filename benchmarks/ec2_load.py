@@ -45,13 +45,14 @@ class Load:
     seconds: float = 10.0
     path: str = "/services/Cloud/"
     token: str = ""
+    region: str = "nova"
 
     def request(self) -> bytes:
         """The request's bytes, signed now."""
         own = {self.token: uuid.uuid4().hex} if self.token else {}
         body = urlencode({"Version": "2016-11-15", **self.parameters, **own})
         now = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
-        scope = f"{now[:8]}/nova/ec2/aws4_request"
+        scope = f"{now[:8]}/{self.region}/ec2/aws4_request"
         headers = {
             "content-type": "application/x-www-form-urlencoded; charset=utf-8",
             "host": f"127.0.0.1:{self.port}",
@@ -118,8 +119,9 @@ class _Client(asyncio.Protocol):
         if not self._crowd.may_ask():
             self._transport.close()
             return
+        request = self._crowd.request()
         self._began = time.perf_counter()
-        self._transport.write(self._crowd.request())
+        self._transport.write(request)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -132,7 +134,10 @@ class _Client(asyncio.Protocol):
             return
         self._data = b""
         self._crowd.answered(head.startswith(b"HTTP/1.1 200"), self._began, size)
-        self._ask()
+        if b"connection: close" in head.lower():
+            self._transport.close()
+        else:
+            self._ask()
 
     def connection_lost(self, reason: Exception | None) -> None:
         self.ended.set_result(None)
@@ -164,14 +169,18 @@ class _Crowd:
             self.failures += 1
 
     async def run(self) -> Result:
-        loop = asyncio.get_running_loop()
         began = time.perf_counter()
-        made = [
-            await loop.create_connection(lambda: _Client(self), "127.0.0.1", self._load.port)
-            for _ in range(self._load.clients)
-        ]
-        await asyncio.gather(*(client.ended for _, client in made))
+        await asyncio.gather(*(self._one() for _ in range(self._load.clients)))
         return Result(self.latencies, time.perf_counter() - began, self.failures, self.size)
+
+    async def _one(self) -> None:
+        """A client: another connection whenever the server has ended one."""
+        while self._asked < self._load.count and time.perf_counter() < self._end:
+            loop = asyncio.get_running_loop()
+            _, client = await loop.create_connection(
+                lambda: _Client(self), "127.0.0.1", self._load.port
+            )
+            await client.ended
 
 
 def main() -> None:

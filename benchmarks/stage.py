@@ -64,7 +64,7 @@ class Stage(Daemons):
         engine: Engine = self._engine
         return engine
 
-    def load(self, parameters: dict[str, str], **more: float) -> Load:
+    def load(self, parameters: dict[str, str], **more: object) -> Load:
         """A load on its EC2 API as its administrator."""
         known = self.environment
         access, secret = known["EC2_ACCESS_KEY"], known["EC2_SECRET_KEY"]
