@@ -10,11 +10,16 @@ method for it fails the test, unless C{unused} says why.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import ClassVar
+from typing import Any, ClassVar
 from urllib.parse import urlsplit
+
+from nova_tx.api.ec2.actions.absent import ABSENT
 
 #: Of instances or images, by id.
 States = Mapping[str, str]
+
+#: Lists of what there is none of here.
+EMPTY = (*ABSENT, "DescribeInstanceCreditSpecifications")
 
 
 class Client:
@@ -22,11 +27,9 @@ class Client:
     A client as the user of a novarc.
 
     @cvar unused: actions that it has and is not asked for, and why.
-    @cvar stopped: what it calls an instance that is stopped.
     """
 
     unused: ClassVar[Mapping[str, str]] = {}
-    stopped = "stopped"
 
     def __init__(self, novarc: Mapping[str, str]) -> None:
         self.access = novarc["EC2_ACCESS_KEY"]
@@ -44,5 +47,9 @@ class Client:
         raise NotImplementedError
 
     def can(self, action: str) -> bool:
-        """Whether there is a method for it."""
-        return hasattr(self, action)
+        """Whether the client has it, and we have a method for it."""
+        return self.has(action) and (hasattr(self, action) or action in EMPTY)
+
+    def nothing(self, action: str) -> list[Any]:
+        """What it finds in one of L{EMPTY}."""
+        raise NotImplementedError

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import os
 import re
@@ -46,17 +45,17 @@ class Aws(Client):
     def DescribeSecurityGroups(self) -> list[str]:
         return [each["GroupName"] for each in self.ask("DescribeSecurityGroups")["SecurityGroups"]]
 
-    def DescribeVpcs(self) -> list[Any]:
-        return list(self.ask("DescribeVpcs").get("Vpcs", ()))
+    def nothing(self, action: str) -> list[Any]:
+        lists = [each for each in self.ask(action).values() if isinstance(each, list)]
+        assert len(lists) == 1
+        return lists[0]
 
-    def DescribeSubnets(self) -> list[Any]:
-        return list(self.ask("DescribeSubnets").get("Subnets", ()))
+    def DescribeVpcAttribute(self, vpc: str) -> None:
+        self.ask("DescribeVpcAttribute", VpcId=vpc, Attribute="enableDnsSupport")
 
-    def DescribeNetworkInterfaces(self) -> list[Any]:
-        return list(self.ask("DescribeNetworkInterfaces").get("NetworkInterfaces", ()))
-
-    def DescribeNetworkAcls(self) -> list[Any]:
-        return list(self.ask("DescribeNetworkAcls").get("NetworkAcls", ()))
+    def DescribeInstanceTypeOfferings(self) -> list[str]:
+        found = self.ask("DescribeInstanceTypeOfferings")["InstanceTypeOfferings"]
+        return [each["InstanceType"] for each in found]
 
     def CreateKeyPair(self, name: str) -> str:
         return self.ask("CreateKeyPair", KeyName=name)["KeyMaterial"]
@@ -220,7 +219,7 @@ def _option(name: str, value: object) -> list[str]:
     option = f"--{xform_name(name, '-')}"
     if name == "PublicKeyMaterial":
         assert isinstance(value, bytes)
-        return [option, base64.b64encode(value).decode()]
+        return [option, value.decode()]
     if isinstance(value, list) and all(isinstance(each, str) for each in value):
         return [option, *value]
     return [option, value if isinstance(value, str) else json.dumps(value)]

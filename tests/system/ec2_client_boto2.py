@@ -8,21 +8,40 @@ from collections.abc import Mapping
 from typing import Any
 
 import boto.ec2.connection
-from boto.ec2.connection import EC2Connection
+import boto.vpc
 from boto.ec2.regioninfo import RegionInfo
 from boto.exception import EC2ResponseError
+from boto.vpc import VPCConnection
 from ec2_client import Client, States
+
+_SOURCE = inspect.getsource(boto.ec2.connection) + inspect.getsource(boto.vpc)
+_EMPTY = {
+    "DescribeBundleTasks": "get_all_bundle_tasks",
+    "DescribeDhcpOptions": "get_all_dhcp_options",
+    "DescribeInternetGateways": "get_all_internet_gateways",
+    "DescribeNetworkAcls": "get_all_network_acls",
+    "DescribeNetworkInterfaces": "get_all_network_interfaces",
+    "DescribePlacementGroups": "get_all_placement_groups",
+    "DescribeReservedInstances": "get_all_reserved_instances",
+    "DescribeRouteTables": "get_all_route_tables",
+    "DescribeSpotInstanceRequests": "get_all_spot_instance_requests",
+    "DescribeSubnets": "get_all_subnets",
+    "DescribeVpcClassicLink": "get_all_classic_link_vpcs",
+    "DescribeVpcPeeringConnections": "get_all_vpc_peering_connections",
+    "DescribeVpcs": "get_all_vpcs",
+    "DescribeVpnGateways": "get_all_vpn_gateways",
+}
 
 
 class Boto2(Client):
     """boto 2.49: version 4 over its own API version, of late 2014, or of the time before 2011."""
 
-    version = EC2Connection.APIVersion
+    version = VPCConnection.APIVersion
 
     def __init__(self, novarc: Mapping[str, str]) -> None:
         super().__init__(novarc)
         region = RegionInfo(name="nova", endpoint=self.host)
-        self.ec2 = EC2Connection(
+        self.ec2 = VPCConnection(
             self.access,
             self.secret,
             is_secure=False,
@@ -34,7 +53,7 @@ class Boto2(Client):
         self.ec2.APIVersion = self.version
 
     def has(self, action: str) -> bool:
-        return bool(re.search(rf"['\"]{action}['\"]", inspect.getsource(boto.ec2.connection)))
+        return bool(re.search(rf"['\"]{action}['\"]", _SOURCE))
 
     def refusal(self, instance: str) -> str:
         try:
@@ -53,14 +72,16 @@ class Boto2(Client):
         return [each.attribute_name for each in self.ec2.describe_account_attributes()]
 
     def DescribeInstanceTypes(self) -> list[str]:
-        # as Eucalyptus answers
         return [each.name for each in self.ec2.get_all_instance_types()]
 
     def DescribeSecurityGroups(self) -> list[str]:
         return [each.name for each in self.ec2.get_all_security_groups()]
 
-    def DescribeNetworkInterfaces(self) -> list[Any]:
-        return list(self.ec2.get_all_network_interfaces())
+    def nothing(self, action: str) -> list[Any]:
+        return list(getattr(self.ec2, _EMPTY[action])())
+
+    def DescribeVpcAttribute(self, vpc: str) -> None:
+        self.ec2.describe_vpc_attribute(vpc, "enableDnsSupport")
 
     def CreateKeyPair(self, name: str) -> str:
         return self.ec2.create_key_pair(name).material

@@ -93,17 +93,15 @@ class Euca2ools3(Client):
     def DescribeSecurityGroups(self) -> list[str]:
         return self.texts("securityGroupInfo/item/groupName", "DescribeSecurityGroups")
 
-    def DescribeVpcs(self) -> list[Any]:
-        return self.texts("vpcSet/item", "DescribeVpcs")
+    def nothing(self, action: str) -> list[Any]:
+        return list(self.ask(action).iterfind("*/item"))
 
-    def DescribeSubnets(self) -> list[Any]:
-        return self.texts("subnetSet/item", "DescribeSubnets")
+    def DescribeVpcAttribute(self, vpc: str) -> None:
+        self.ask("DescribeVpcAttribute", VpcId=vpc, Attribute="enableDnsSupport")
 
-    def DescribeNetworkInterfaces(self) -> list[Any]:
-        return self.texts("networkInterfaceSet/item", "DescribeNetworkInterfaces")
-
-    def DescribeNetworkAcls(self) -> list[Any]:
-        return self.texts("networkAclSet/item", "DescribeNetworkAcls")
+    def DescribeInstanceTypeOfferings(self) -> list[str]:
+        path = "instanceTypeOfferingSet/item/instanceType"
+        return self.texts(path, "DescribeInstanceTypeOfferings")
 
     def CreateKeyPair(self, name: str) -> str:
         return self.texts("keyMaterial", "CreateKeyPair", KeyName=name)[0]

@@ -11,6 +11,16 @@ from ec2_client import Client, States
 from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node, NodeImage, NodeSize
 
+_EMPTY = {
+    "DescribeInternetGateways": "ex_list_internet_gateways",
+    "DescribeNetworkInterfaces": "ex_list_network_interfaces",
+    "DescribePlacementGroups": "ex_list_placement_groups",
+    "DescribeReservedInstances": "ex_list_reserved_nodes",
+    "DescribeRouteTables": "ex_list_route_tables",
+    "DescribeSubnets": "ex_list_subnets",
+    "DescribeVpcs": "ex_list_networks",
+}
+
 
 class LibcloudEucalyptus(Client):
     """Apache Libcloud's driver for Eucalyptus: GET, version 2, 2016-11-15."""
@@ -50,14 +60,8 @@ class LibcloudEucalyptus(Client):
     def DescribeSecurityGroups(self) -> list[str]:
         return self.driver.ex_list_security_groups()
 
-    def DescribeVpcs(self) -> list[Any]:
-        return self.driver.ex_list_networks()
-
-    def DescribeSubnets(self) -> list[Any]:
-        return self.driver.ex_list_subnets()
-
-    def DescribeNetworkInterfaces(self) -> list[Any]:
-        return self.driver.ex_list_network_interfaces()
+    def nothing(self, action: str) -> list[Any]:
+        return list(getattr(self.driver, _EMPTY[action])())
 
     def CreateKeyPair(self, name: str) -> str:
         return self.driver.create_key_pair(name).private_key
