@@ -6,19 +6,31 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import cast
 
 from sqlalchemy import Connection
 
+import nova_tx.api.ec2.actions
+import nova_tx.api.ec2.admin
 from nova_tx import states
+from nova_tx.api.ec2.action import Action, actions
 from nova_tx.api.ec2.actions.absent import ABSENT
 from nova_tx.db import instances, services
 from nova_tx.model import User
-from nova_tx.testing.ec2 import Door, an_image, inline
+from nova_tx.operations import Operations
+from nova_tx.testing.ec2 import NEW, OLD, PATH, Door, an_image, inline
 
 Requests = Sequence[Mapping[str, str]]
 
 #: Instance 1 runs, instance 2 is stopped, instance 3 is rescued; all are joe's.
 RUNS, STOPPED, RESCUED = "i-00000001", "i-00000002", "i-00000003"
+
+
+def _coded(text: str) -> str:
+    return base64.b64encode(text.encode()).decode()
+
 
 _TAGGED = {"Filter.1.Name": "tag:role", "Filter.1.Value.1": "web*"}
 _FILTER = {**_TAGGED, "MaxResults": "5"}
@@ -29,7 +41,11 @@ EXAMPLES: Mapping[str, Requests] = {
     "DescribeInstancesV6": ({}, {"InstanceId.1": RUNS}),
     "DescribeInstanceAttribute": tuple(
         {"InstanceId": STOPPED, "Attribute": attribute}
-        for attribute in ("instanceType", "userData", "groupSet", "enclaveOptions", "productCodes")
+        for attribute in (
+            *("instanceType", "userData", "groupSet", "enclaveOptions", "productCodes"),
+            *("disableApiTermination", "instanceInitiatedShutdownBehavior", "rootDeviceName"),
+            *("blockDeviceMapping", "kernel", "ramdisk"),
+        )
     ),
     "DescribeInstanceStatus": (
         {"InstanceId.1": STOPPED, "IncludeAllInstances": "true"},
@@ -52,7 +68,7 @@ EXAMPLES: Mapping[str, Requests] = {
             "InstanceType": "m1.small",
             "KeyName": "there",
             "SecurityGroup.1": "default",
-            "UserData": base64.b64encode(b"hello").decode(),
+            "UserData": _coded("hello"),
             "Placement.AvailabilityZone": "nova",
             "Placement.Tenancy": "default",
             "DisplayName": "web",
@@ -89,18 +105,35 @@ EXAMPLES: Mapping[str, Requests] = {
     ),
     "DeleteTags": ({"ResourceId.1": RUNS}, {"ResourceId.1": RUNS, "Tag.1.Key": "role"}),
     "DescribeTags": ({}, {**_FILTER, "Filter.2.Name": "resource-id", "Filter.2.Value.1": RUNS}),
-    "RescueInstance": ({"InstanceId": RUNS},),
+    # power
     "StartInstances": ({"InstanceId.1": STOPPED, "InstanceId.2": RUNS},),
     "StopInstances": (
         {"InstanceId.1": RUNS, "InstanceId.2": STOPPED},
         {"InstanceId.1": RESCUED, "Force": "true", "Hibernate": "false"},
     ),
+    "RescueInstance": ({"InstanceId": RUNS},),
     "UnrescueInstance": ({"InstanceId": RESCUED},),
     "TerminateInstances": ({"InstanceId.1": RUNS, "InstanceId.2": STOPPED},),
     # images
     "DeregisterImage": ({"ImageId": "ami-mine"},),
     "DescribeImages": ({}, {"ImageId.1": "ami-mine"}, {"Owner.1": "self"}),
     "RegisterImage": ({"ImageLocation": "bucket/image.manifest.xml"},),
+    "CreateImage": ({"InstanceId": RUNS, "Name": "made"},),
+    "DescribeImageAttribute": tuple(
+        {"ImageId": "ami-mine", "Attribute": each} for each in ("launchPermission", "description")
+    ),
+    "ModifyImageAttribute": (
+        {
+            "ImageId": "ami-mine",
+            "Attribute": "launchPermission",
+            "OperationType": "add",
+            "UserGroup.1": "all",
+        },
+        {"ImageId": "ami-mine", "LaunchPermission.Add.1.UserId": "eve"},
+        {"ImageId": "ami-mine", "Description.Value": "of joe"},
+    ),
+    "ResetImageAttribute": ({"ImageId": "ami-mine", "Attribute": "launchPermission"},),
+    "UpdateImage": ({"ImageId": "ami-mine", "DisplayName": "mine"},),
     # key pairs
     "CreateKeyPair": ({"KeyName": "made", "KeyType": "ed25519", "KeyFormat": "pem"},),
     "DeleteKeyPair": ({"KeyName": "there"}, {"KeyPairId": "key-00000001"}),
@@ -149,15 +182,67 @@ EXAMPLES: Mapping[str, Requests] = {
     "DescribeVpcAttribute": (),
 }
 
+#: Those of the administrators' door.
+ADMIN_EXAMPLES: Mapping[str, Requests] = {
+    "DescribeHost": ({"Name": "HostB"},),
+    "DescribeHosts": ({},),
+    "DescribeInstanceTypes": ({},),
+    # projects
+    "DeregisterProject": ({"Name": "shop"},),
+    "DescribeProject": ({"Name": "joe"},),
+    "DescribeProjectMembers": ({"Name": "shop"},),
+    "DescribeProjects": ({}, {"User": "eve"}),
+    "ModifyProject": ({"Name": "shop", "ManagerUser": "joe", "Description": "of joe"},),
+    "ModifyProjectMember": ({"User": "joe", "Project": "shop", "Operation": "add"},),
+    "RegisterProject": ({"Name": "new", "ManagerUser": "joe", "MemberUsers.1": "eve"},),
+    # users and roles
+    "DescribeRoles": ({}, {"ProjectRoles": "True"}),
+    "DescribeUserRoles": ({"User": "eve"}, {"User": "eve", "Project": "shop"}),
+    "ModifyUserRole": ({"User": "eve", "Role": "sysadmin", "Operation": "add"},),
+    "DeregisterUser": ({"Name": "zoe"},),
+    "DescribeUser": ({"Name": "eve"},),
+    "DescribeUsers": ({},),
+    "GenerateX509ForUser": ({"Name": "eve", "Project": "shop"},),
+    "RegisterUser": ({"Name": "new"},),
+}
+
+
+@dataclass(frozen=True)
+class Entrance:
+    """
+    One of the two doors.
+
+    @ivar versions: what its clients say as Version.
+    """
+
+    path: str
+    actions: Mapping[str, type[Action]]
+    examples: Mapping[str, Requests]
+    versions: tuple[str, ...]
+
+
+def _actions(package: ModuleType) -> dict[str, type[Action]]:
+    found = actions(cast(Operations, None), package)
+    return {name: type(action) for name, action in found.items()}
+
+
+CLOUD = Entrance(PATH, _actions(nova_tx.api.ec2.actions), EXAMPLES, (NEW, OLD))
+ADMIN = Entrance("/services/Admin", _actions(nova_tx.api.ec2.admin), ADMIN_EXAMPLES, ("nova",))
+ENTRANCES = (CLOUD, ADMIN)
+
 
 def furnish(door: Door) -> User:
     """Give a new door what the examples speak of; returns joe."""
     joe = door.add_user("joe", is_admin=True)
+    for name in ("eve", "zoe"):
+        inline(door.users.create_user(name, name, f"secret-of-{name}", False))
+    inline(door.users.create_project("shop", "eve", None))
     door.images.put(an_image(), an_image(id="ami-mine", owner="joe"))
     door.images.bundles["bucket/image.manifest.xml"] = ("joe", b"a disk")
     door.bus.answers["get_console_output"] = "login: "
     inline(door.database.run(services.report, "HostB", "nova-compute", "compute", "nova", True))
-    assert door.ask(joe, "CreateKeyPair", {"KeyName": "there"}).status == 200
+    key = {"KeyName": "there", "KeyType": "ed25519"}  # that is quickly made
+    assert door.ask(joe, "CreateKeyPair", key).status == 200
     run = {"ImageId": "ami-mine", "MinCount": "3", "MaxCount": "3", "KeyName": "there"}
     assert door.ask(joe, "RunInstances", run).status == 200
     inline(door.database.run(_settle))

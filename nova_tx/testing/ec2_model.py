@@ -43,6 +43,8 @@ VALUES = {
 PARAMETERS = {
     ("DeregisterImage", "Name"): "euca2ools",
     ("DescribeImages", "User.N"): "Nova 2011.1, for ExecutableBy",
+    ("ModifyImageAttribute", "Description"): "Eucalyptus and Nova, for Description.Value",
+    ("ModifyImageAttribute", "Group.N"): "AWS's form of 2009, for UserGroup",
     ("RunInstances", "AddressingType"): "euca2ools 1.x",
     ("RunInstances", "DisplayName"): "Nova 2011.1",
     ("RunInstances", "DisplayDescription"): "Nova 2011.1",

@@ -17,14 +17,13 @@ from urllib.parse import parse_qsl, quote_from_bytes
 from hypothesis import strategies as st
 
 from nova_tx.api.ec2 import reference
-from nova_tx.api.ec2.action import actions
+from nova_tx.api.ec2.action import Action
 from nova_tx.auth.signatures import V4_ALGORITHM, v2_signature, v4_signature
-from nova_tx.testing.ec2 import HOST, NEW, OLD, PATH, Door
-from nova_tx.testing.ec2_examples import EXAMPLES, RUNS, STOPPED
+from nova_tx.testing.ec2 import HOST, NEW, OLD, Door
+from nova_tx.testing.ec2_examples import ADMIN, CLOUD, RUNS, STOPPED, Entrance
 
 Pair = tuple[bytes, bytes]
 
-ACTIONS = {name: type(each) for name, each in actions(None).items()}  # type: ignore[arg-type]
 FORM = b"application/x-www-form-urlencoded"
 _SIGNED = ("content-type", "host", "x-amz-date")
 
@@ -71,11 +70,11 @@ _known_value = st.sampled_from(_VALUES)
 value = st.one_of(_known_value, _known_value, text, st.binary(max_size=20))
 
 
-def _names(action: str) -> list[bytes]:
+def _names(action: type[Action]) -> list[bytes]:
     """What an action takes or ignores, and what every one is given."""
-    found = [name for names, _, _ in reference.parameters(ACTIONS[action].Params) for name in names]
+    found = [name for names, _, _ in reference.parameters(action.Params) for name in names]
     found += [
-        *ACTIONS[action].ignored,
+        *action.ignored,
         "DryRun",
         "Filter.N.Name",
         "Filter.N.Value.N",
@@ -84,7 +83,7 @@ def _names(action: str) -> list[bytes]:
     return [name.replace(".N", ".1").encode() for name in found]
 
 
-def _name(action: str) -> st.SearchStrategy[bytes]:
+def _name(action: type[Action]) -> st.SearchStrategy[bytes]:
     declared = st.sampled_from(_names(action))
     return st.one_of(
         declared,
@@ -101,11 +100,13 @@ class Noise:
     """
     A request.
 
+    @ivar path: C{/services/Cloud} or C{/services/Admin}.
     @ivar pairs: in order, perhaps several of a name.
     @ivar junk: what follows them in the body, as it is.
     @ivar signature: C{v2}, C{v4}, or what is wrong with it.
     """
 
+    path: str
     action: bytes
     version: bytes
     pairs: tuple[Pair, ...]
@@ -115,18 +116,18 @@ class Noise:
     signature: str
 
     def raw(self, door: Door) -> bytes:
-        """Its bytes, signed as joe or, wrongly, as eve."""
+        """Its bytes, signed as joe, or wrongly as eve."""
         pairs = (*self.pairs, (b"Action", self.action), (b"Version", self.version))
         now = datetime.fromtimestamp(door.clock.seconds(), UTC)
         if self.signature == "v2":
-            pairs = _signed_v2(pairs, self.method, now)
+            pairs = _signed_v2(pairs, self.method, self.path, now)
         if self.signature == "no key":
             pairs += ((b"AWSAccessKeyId", b"nobody"), (b"Signature", self.junk))
         encoded = b"&".join(_quoted(name) + b"=" + _quoted(each) for name, each in pairs)
         # a line of HTTP has 16 KiB
         in_body = self.method in ("POST", "PUT", "PATCH") or len(encoded) > 8192
         body = encoded + self.junk if in_body else b""
-        target = PATH.encode() + (b"" if in_body else b"?" + encoded)
+        target = self.path.encode() + (b"" if in_body else b"?" + encoded)
         headers = [(b"Host", HOST.encode()), (b"Content-Length", str(len(body)).encode())]
         headers += [(b"Content-Type", self.kind)] if self.kind else []
         if self.signature in ("v4", "wrong"):
@@ -137,9 +138,18 @@ class Noise:
 
 
 # made once: hypothesis looks at each strategy that it has not seen
-_ACTION = st.sampled_from(sorted(ACTIONS))
-_EXAMPLE = {action: st.sampled_from(EXAMPLES.get(action) or ({},)) for action in ACTIONS}
-_NAME = {action: _name(action) for action in ACTIONS}
+_ENTRANCE = st.sampled_from((CLOUD, CLOUD, CLOUD, ADMIN))
+_ACTION = {each.path: st.sampled_from(sorted(each.actions)) for each in (CLOUD, ADMIN)}
+_EXAMPLE = {
+    (each.path, action): st.sampled_from(each.examples.get(action) or ({},))
+    for each in (CLOUD, ADMIN)
+    for action in each.actions
+}
+_NAME = {
+    (each.path, action): _name(found)
+    for each in (CLOUD, ADMIN)
+    for action, found in each.actions.items()
+}
 _CHANGES = st.lists(st.integers(0, 5), max_size=4)
 _ODD = st.integers(0, 15)
 _MANY = st.integers(0, 40)
@@ -154,24 +164,28 @@ _UNSIGNED = st.sampled_from(("wrong", "none", "no key"))
 @st.composite
 def noise(draw: Any) -> Noise:
     """A request that is spoilt in a few places, or none."""
-    action = draw(_ACTION)
-    pairs = [(k.encode(), v.encode()) for k, v in draw(_EXAMPLE[action]).items()]
+    entrance: Entrance = draw(_ENTRANCE)
+    action = draw(_ACTION[entrance.path])
+    example, name = _EXAMPLE[entrance.path, action], _NAME[entrance.path, action]
+    pairs = [(k.encode(), v.encode()) for k, v in draw(example).items()]
     for change in draw(_CHANGES):
         at = draw(st.integers(0, len(pairs) - 1)) if pairs else 0
         if change <= 2 or not pairs:
-            pairs.append((draw(_NAME[action]), draw(value)))
+            pairs.append((draw(name), draw(value)))
         elif change == 3:
             pairs[at] = (pairs[at][0], draw(value))
         elif change == 4:
-            pairs[at] = (draw(_NAME[action]), pairs[at][1])
+            pairs[at] = (draw(name), pairs[at][1])
         else:
             pairs.append(pairs[at])
     if draw(_MANY) == 40:
         pairs += [(b"InstanceId.%d" % each, RUNS.encode()) for each in range(draw(_NUMBERS))]
     odd = draw(_ODD)
+    versions = entrance.versions
     return Noise(
+        entrance.path,
         draw(value) if odd == 1 else action.encode(),
-        draw(_VERSION) if odd == 2 else (NEW, OLD)[odd % 2].encode(),
+        draw(_VERSION) if odd == 2 else versions[odd % len(versions)].encode(),
         tuple(pairs),
         draw(_ANY_METHOD) if odd == 3 else draw(_METHOD),
         draw(_TYPE) if odd == 4 else FORM,
@@ -184,7 +198,7 @@ def _quoted(each: bytes) -> bytes:
     return quote_from_bytes(each, safe="-_.~").encode()
 
 
-def _signed_v2(pairs: Sequence[Pair], method: str, now: datetime) -> tuple[Pair, ...]:
+def _signed_v2(pairs: Sequence[Pair], method: str, path: str, now: datetime) -> tuple[Pair, ...]:
     """The pairs with a right signature, as far as they are UTF-8."""
     given = [
         *pairs,
@@ -194,7 +208,7 @@ def _signed_v2(pairs: Sequence[Pair], method: str, now: datetime) -> tuple[Pair,
         (b"Timestamp", now.strftime("%Y-%m-%dT%H:%M:%S").encode()),
     ]
     texts = {k.decode("utf-8", "replace"): v.decode("utf-8", "replace") for k, v in given}
-    signature = v2_signature("secret-of-joe", "HmacSHA256", method, HOST, PATH, texts)
+    signature = v2_signature("secret-of-joe", "HmacSHA256", method, HOST, path, texts)
     return (*given, (b"Signature", signature.encode()))
 
 
@@ -205,15 +219,16 @@ def _signed_v4(
     moment = now.strftime("%Y%m%dT%H%M%SZ")
     scope = f"{moment[:8]}/nova/ec2/aws4_request"
     signature = v4_signature(
-        "secret-of-eve" if wrong else "secret-of-joe",
+        "no secret" if wrong else "secret-of-joe",
         scope,
         moment,
         method,
-        PATH,
+        target.partition(b"?")[0].decode(),
         parse_qsl(target.partition(b"?")[2].decode("utf-8", "replace"), keep_blank_values=True),
         {"content-type": kind.decode("utf-8", "replace"), "host": HOST, "x-amz-date": moment},
         _SIGNED,
         hashlib.sha256(body).hexdigest(),
     )
-    said = f"Credential=joe/{scope}, SignedHeaders={';'.join(_SIGNED)}, Signature={signature}"
+    who = "eve" if wrong else "joe"  # a key that is locked is not joe's
+    said = f"Credential={who}/{scope}, SignedHeaders={';'.join(_SIGNED)}, Signature={signature}"
     return [(b"X-Amz-Date", moment.encode()), (b"Authorization", f"{V4_ALGORITHM} {said}".encode())]

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from nova_tx.api.ec2.action import actions
 from nova_tx.db.engine import Database
 from nova_tx.testing import ec2_model
 from nova_tx.testing.database import memory_database
-from nova_tx.testing.ec2 import NEW, OLD, Door
-from nova_tx.testing.ec2_examples import EXAMPLES, furnish
+from nova_tx.testing.ec2 import NEW, Door
+from nova_tx.testing.ec2_examples import CLOUD, ENTRANCES, Entrance, furnish
 
-ACTIONS = {name: type(action) for name, action in actions(None).items()}  # type: ignore[arg-type]
-KNOWN = [name for name in ACTIONS if ec2_model.known(name)]
+KNOWN = [name for name in CLOUD.actions if ec2_model.known(name)]
 
 
-@pytest.mark.parametrize("version", [NEW, OLD])
-@pytest.mark.parametrize("action", ACTIONS)
-def test_every_action_is_answered(action: str, version: str) -> None:
+@pytest.mark.parametrize(
+    ("entrance", "action", "version"),
+    [
+        pytest.param(each, action, version, id=f"{each.path}-{action}-{version}")
+        for each in ENTRANCES
+        for action in each.actions
+        for version in each.versions
+    ],
+)
+def test_every_action_is_answered(
+    tmp_path: Path, entrance: Entrance, action: str, version: str
+) -> None:
     """Each action has an example in ec2_examples.py, whose answer is as AWS would say it."""
-    assert action in EXAMPLES, f"{action} needs an example in nova_tx/testing/ec2_examples.py"
-    for parameters in EXAMPLES[action]:
-        door = Door(memory_database())
+    examples = entrance.examples
+    assert action in examples, f"{action} needs an example in nova_tx/testing/ec2_examples.py"
+    for parameters in examples[action]:
+        door = Door(memory_database(), f"--ca_path={tmp_path}/CA")
         joe = furnish(door)
-        answer = door.ask(joe, action, parameters, version, method="POST")
+        answer = door.ask(joe, action, parameters, version, method="POST", path=entrance.path)
         assert answer.status == 200, answer.body
         # what the door does for new clients, said here of all
         faults = ec2_model.faults(action, answer.body) if version == NEW else []
@@ -36,7 +45,7 @@ def test_every_action_is_answered(action: str, version: str) -> None:
 @pytest.mark.parametrize("action", KNOWN)
 def test_every_parameter_is_known(action: str) -> None:
     """No action declares or ignores what AWS's does not take, but for what is listed."""
-    assert ec2_model.strange_parameters(ACTIONS[action]) == []
+    assert ec2_model.strange_parameters(CLOUD.actions[action]) == []
 
 
 START = '<{0}Response xmlns="http://ec2.amazonaws.com/doc/2016-11-15/"><requestId>r</requestId>'
@@ -87,7 +96,7 @@ def test_every_answer_at_the_door_is_held(database: Database, monkeypatch: Any) 
     door = Door(database)
     with pytest.raises(AssertionError, match="displayName is nothing that Instance has"):
         furnish(door)
-        door.ask(door.add_user("eve"), "DescribeInstances", {})
+        door.ask(door.add_user("ann"), "DescribeInstances", {})
 
 
 def test_exceptions_are_needed() -> None:

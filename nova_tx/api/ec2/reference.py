@@ -109,7 +109,7 @@ def parameters(params: type[Any], start: str = "") -> Iterator[tuple[list[str], 
 def _roles(action: type[Action]) -> str:
     if EVERYONE in action.roles:
         return "everyone"
-    return " and ".join(sorted(action.roles)) or "administrators"
+    return " or ".join(sorted(action.roles)) or "administrators"
 
 
 def _first_line(documented: Any) -> str:
