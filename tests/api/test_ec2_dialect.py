@@ -77,3 +77,12 @@ def test_reasons() -> None:
     failed = an_instance(state_description=states.ERROR, reason="No hosts found")
     more = dialect.New().more(InstanceDetails(failed, None, None, (), None))
     assert more["stateReason"] == {"code": "Server.InternalError", "message": "No hosts found"}
+
+
+def test_change() -> None:
+    """Clients of 2011 keep the last state of a change, Libcloud takes the first: the current."""
+    before, after = an_instance(state_description=states.RUNNING), an_instance()
+    assert [*dialect.Old().change(before, after)][-1] == "currentState"
+    assert next(iter(dialect.New().change(before, after))) == "currentState"
+    for each in (dialect.Old(), dialect.New()):
+        assert each.change(before, after)["currentState"] == each.state(after)

@@ -23,7 +23,7 @@ from nova_tx.testing.ec2_examples import furnish
 from nova_tx.testing.ec2_noise import Noise, noise
 
 #: Requests to send; many more than these at leisure.
-REQUESTS = int(os.environ.get("NOVA_TX_TEST_REQUESTS", "10000"))
+REQUESTS = int(os.environ.get("NOVA_TX_TEST_REQUESTS", "15000"))
 #: Requests after which there is a new cloud, so that what succeeded does not fill it.
 ENOUGH = 300
 #: What a refused request leaves: that it came.

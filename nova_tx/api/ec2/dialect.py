@@ -99,6 +99,9 @@ class Dialect(Protocol):
     def region_more(self) -> Content:
         """What only this kind of client is told of a region."""
 
+    def change(self, before: Instance, after: Instance) -> Content:
+        """The state that an instance was in, and is."""
+
     def terminated(self) -> Content:
         """What only this kind of client is told after TerminateInstances."""
 
@@ -161,6 +164,10 @@ class Old:
 
     def region_more(self) -> Content:
         return {}
+
+    def change(self, before: Instance, after: Instance) -> Content:
+        # in this order: its clients keep the last name they read
+        return {"previousState": self.state(before), "currentState": self.state(after)}
 
     def terminated(self) -> Content:
         return {"return": True}
@@ -282,6 +289,10 @@ class New:
 
     def region_more(self) -> Content:
         return {"optInStatus": NOT_REQUIRED}
+
+    def change(self, before: Instance, after: Instance) -> Content:
+        # in AWS's order: Libcloud takes the first name there is
+        return {"currentState": self.state(after), "previousState": self.state(before)}
 
     def terminated(self) -> Content:
         return {}

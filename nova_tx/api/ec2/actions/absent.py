@@ -49,6 +49,13 @@ class Absent:
 
 
 ABSENT = {
+    # Libcloud asks for them with every list of instances
+    "DescribeAddresses": Absent(
+        "addresses of one's own",
+        "addressesSet",
+        {"PublicIp": "InvalidAddress.NotFound", "AllocationId": "InvalidAllocationID.NotFound"},
+        pages=False,
+    ),
     "DescribeVpcs": Absent("VPCs", "vpcSet", {"VpcId": "InvalidVpcID.NotFound"}),
     "DescribeVpcClassicLink": Absent(
         "VPCs linked to the classic network",

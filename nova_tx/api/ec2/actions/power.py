@@ -107,12 +107,7 @@ class UnrescueInstance(Action):
 def _changed(changes: Changes, dialect: Dialect) -> Content:
     return {
         "instancesSet": [
-            {
-                "instanceId": instance_ec2_id(after.id),
-                # in this order: old clients keep the last name they read
-                "previousState": dialect.state(before),
-                "currentState": dialect.state(after),
-            }
+            {"instanceId": instance_ec2_id(after.id), **dialect.change(before, after)}
             for before, after in changes
         ]
     }
