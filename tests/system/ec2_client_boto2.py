@@ -16,6 +16,7 @@ from ec2_client import Client, States
 
 _SOURCE = inspect.getsource(boto.ec2.connection) + inspect.getsource(boto.vpc)
 _EMPTY = {
+    "DescribeAddresses": "get_all_addresses",
     "DescribeBundleTasks": "get_all_bundle_tasks",
     "DescribeDhcpOptions": "get_all_dhcp_options",
     "DescribeInternetGateways": "get_all_internet_gateways",

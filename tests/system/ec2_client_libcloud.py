@@ -12,6 +12,7 @@ from libcloud.common.exceptions import BaseHTTPError
 from libcloud.compute.base import Node, NodeImage, NodeSize
 
 _EMPTY = {
+    "DescribeAddresses": "ex_describe_all_addresses",
     "DescribeInternetGateways": "ex_list_internet_gateways",
     "DescribeNetworkInterfaces": "ex_list_network_interfaces",
     "DescribePlacementGroups": "ex_list_placement_groups",
@@ -76,7 +77,9 @@ class LibcloudEucalyptus(Client):
         assert self.driver.delete_key_pair(self.driver.get_key_pair(name))
 
     def RegisterImage(self, location: str) -> str:
-        return self.driver.ex_register_image("clients", image_location=location).id
+        # in one second like requests of both drivers would be one
+        name = type(self).__name__
+        return self.driver.ex_register_image(name, image_location=location).id
 
     def DescribeImages(self, image: str) -> States:
         return {
