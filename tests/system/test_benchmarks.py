@@ -31,7 +31,10 @@ CHECKOUT = Path(__file__).parents[2]
             "launches",
             ["RunInstances of 1: answer", "until running", "until all run", "longest stall"],
         ),
-        ("moto", ["of 1, 1 client", "of 100", "of 1,000", "RunInstances of 1", "times moto"]),
+        (
+            "moto",
+            ["of 1, 1 client", "of 1,000", "CreateTags of 1", "RunInstances of 1", "times moto"],
+        ),
         ("s3", ["PUT of 1 KiB, 1 client", "GET of 4 MiB, 16 clients", "times nginx", "stall"]),
         ("s3_memory", ["peak over idle", "8 PUTs of 64 MiB at once", "GET of 1 KiB meanwhile"]),
         ("idle", ["start-up to serving", "idle: CPU", "idle: RSS", "times bare twistd web"]),
