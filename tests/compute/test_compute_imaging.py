@@ -136,6 +136,22 @@ async def test_forgotten(house: House) -> None:
     assert await house.state() == "running" and _copies(house) == []
 
 
+async def test_forgotten_while_it_is_brought(house: House) -> None:
+    """A round takes no copy away that is just being brought, wanted or not."""
+    worker = await _ready(house)
+    house.images.gate = Deferred()
+    making = Deferred.fromCoroutine(worker.remote_create_image(JOHN, 1, "ami-1"))
+    while not house.images.asked_to_bring:
+        await deferLater(reactor, 0)  # type: ignore[arg-type]
+    await house.database.run(lambda txn: txn.execute(images.delete()))
+    await worker.periodic()
+    assert _copies(house) == [f"{NAME}.ami-1"]
+    house.images.bring_error = ImageNotFound("ami-1")
+    house.images.gate.callback(None)
+    await making
+    assert _copies(house) == []
+
+
 async def test_brought_when_the_registry_is_back(house: House) -> None:
     """What the registry can't take now it is brought later, without another copy."""
     worker = await _ready(house)
@@ -212,6 +228,8 @@ async def test_killed(house: House, step: str) -> None:
     assert await successor.state() == "running"
     assert (await successor.driver.guests())[NAME] == Power.RUNNING
     assert _copies(successor) == []
+    # once there is a copy the guest is not switched off for it again
+    assert ("stop" in successor.driver.asked) == (step in ("stop", "snapshot"))
     killed.addErrback(lambda failure: None)
     killed.cancel()
 
