@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import binascii
 import hashlib
+import os
 import time
 import zlib
 from collections.abc import Callable
@@ -25,7 +26,7 @@ _KEPT = frozenset(
 )
 _CHECKSUM = "x-amz-checksum-"
 #: Bytes whose digests are worth giving away.
-_LARGE = 2**17
+_LARGE = 2**15
 #: Headers that begin like a checksum and are none.
 _NO_CHECKSUM = frozenset(("mode", "algorithm", "type"))
 
@@ -182,7 +183,12 @@ class Uploads:
             writer = Writer(file)
             await body.pour(lambda data: writer.write(intake.feed(data)), self._bodies)
             facts = await self._bodies.run(intake.facts)
-            await self._bodies.run(self._store.commit, path, file, call.bucket, call.key, facts)
+            held = await self._bodies.run(self._store.held, call.bucket, call.key)
+            try:
+                await self._bodies.run(self._store.commit, path, file, call.bucket, call.key, facts)
+            finally:
+                if held is not None:
+                    _ = self._bodies.run(os.close, held)
         except Exception:  # CancelledError is one
             await self._bodies.run(self._store.abort, path, file)
             raise

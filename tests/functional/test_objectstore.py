@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
@@ -76,6 +76,14 @@ class Server:
         lines = Path(f"/proc/{self.process.pid}/status").read_text().splitlines()
         [line] = [line for line in lines if line.startswith(field + ":")]
         return int(line.split()[1]) * 1024
+
+    def open_files(self) -> list[str]:
+        """What its descriptors stand for."""
+        found = []
+        for each in Path(f"/proc/{self.process.pid}/fd").iterdir():
+            with suppress(FileNotFoundError):
+                found.append(os.readlink(each))
+        return found
 
     def boto(self, access: str = ACCESS, secret: str = SECRET) -> S3Connection:
         return S3Connection(
@@ -193,6 +201,18 @@ def test_large(client: Any) -> None:
     with pytest.raises(ClientError) as caught:
         client.get_object(Bucket="bucket", Key="large", Range="bytes=99999999-")
     assert _code(caught) == ("InvalidRange", 416)
+
+
+def test_replaced(server: Server) -> None:
+    """The room of a large object that was replaced is given back, and no file stays open."""
+    client = server.boto3()
+    client.create_bucket(Bucket="bucket")
+    for content in (b"a" * 2**20, b"b" * 2**20):
+        client.put_object(Bucket="bucket", Key="large", Body=content)
+    assert client.get_object(Bucket="bucket", Key="large")["Body"].read() == content
+    end = time.monotonic() + 60
+    while [each for each in server.open_files() if "/objects/" in each]:
+        assert time.monotonic() < end, server.open_files()
 
 
 class _Chunked(io.RawIOBase):

@@ -103,6 +103,18 @@ def test_replaced(store: Store) -> None:
     assert _get(store, "key") == b"new"
 
 
+def test_held(store: Store) -> None:
+    """What is replaced stays whole, its room taken, until who holds it lets go."""
+    assert store.held("bucket", "key") is None
+    put(store, "bucket", "key", b"old")
+    held = store.held("bucket", "key")
+    assert held is not None
+    put(store, "bucket", "key", b"new")
+    assert os.pread(held, 3, 0) == b"old" and os.fstat(held).st_nlink == 0
+    os.close(held)
+    assert _get(store, "key") == b"new"
+
+
 def test_aborted(store: Store, tmp_path: Path) -> None:
     """An upload that was not committed leaves nothing."""
     path, file = store.begin()
