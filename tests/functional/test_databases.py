@@ -11,7 +11,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import AsyncIterator, Awaitable, Iterator
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -25,15 +25,17 @@ from twisted.internet.task import deferLater
 from twisted.internet.threads import deferToThread
 
 from nova_tx import states
-from nova_tx.context import RequestContext
+from nova_tx.context import RequestContext, Seal
 from nova_tx.db import (
     addresses,
     announced_images,
     client_tokens,
     image_permissions,
     images,
+    lockouts,
     networks,
     quotas,
+    replays,
     reservations,
     services,
     tags,
@@ -49,6 +51,7 @@ from nova_tx.errors import (
     QuotaExceeded,
     StartupError,
     TooManyTags,
+    TooSoon,
     Unavailable,
     WrongState,
 )
@@ -300,6 +303,25 @@ async def test_tags(doors: list[Database]) -> None:
     assert results.count(None) == tags.MOST - 1
     assert sum(isinstance(each, TooManyTags) for each in results) == 11
     assert len(await doors[0].read(tags.listed, "physics", tags.EVER)) == tags.MOST
+
+
+async def test_one_signature(doors: list[Database]) -> None:
+    """Of many requests with one signature at two processes, exactly one is done."""
+    context = RequestContext("joe", "joe", seal=Seal("digest", NOW))
+    results = await at_once(
+        [doors[number % 2].run(replays.claim, context, NOW) for number in range(MANY)]
+    )
+    assert sum(each is None for each in results) == 1
+    assert sum(isinstance(each, TooSoon) for each in results) == MANY - 1
+
+
+async def test_failures_at_once(doors: list[Database]) -> None:
+    """Of many failures at once each is counted, the first of a key, too, until it is locked."""
+    limits = lockouts.Limits(MANY - 3, timedelta(minutes=15), timedelta(minutes=15))
+    results = await at_once(
+        [doors[number % 2].run(lockouts.failed, "joe", limits, NOW) for number in range(MANY)]
+    )
+    assert sorted(results) == [0, 0, 0, *range(1, MANY - 2)]  # type: ignore[type-var]
 
 
 async def test_twins(doors: list[Database]) -> None:
