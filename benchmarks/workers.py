@@ -29,11 +29,13 @@ class Served:
     @ivar rate: requests per second.
     @ivar cpu: seconds of CPU of them all, for one request.
     @ivar busy: cores that they had, at most.
+    @ivar share: of the work, the part of the one that did most.
     """
 
     rate: float
     cpu: float
     busy: float
+    share: float
 
 
 def figures(quick: bool) -> Iterator[Figure]:
@@ -48,18 +50,21 @@ def figures(quick: bool) -> Iterator[Figure]:
         yield Figure("  CPU of the API per request", served.cpu * 1e6, "µs")
         yield Figure("  requests per second of the API's CPU", 1 / served.cpu, "requests")
         yield Figure("  cores that the API had", served.busy, "")
+        yield Figure("  part of the process that did most", served.share * 100, "%")
 
 
 def _measure(number: int, seconds: float) -> Served:
     with stage(settings=(f"--api_workers={number}",), watched=False) as cloud:
-        while len(processes(cloud)) < number:
+        while cloud.log("nova-api").count(" ready\n") < number:
             time.sleep(0.1)
-        run(cloud.load(_ASKED, clients=16, count=500))  # warm, and all of them serve
+        run(cloud.load(_ASKED, clients=16, count=500))  # warm
         before = _cpu(cloud)
         crowd = run(cloud.load(_ASKED, clients=16, seconds=seconds, count=10**6))
         assert not crowd.failures, "answers other than 200"
-        used = _cpu(cloud) - before
-        return Served(crowd.rate, used / len(crowd.latencies), used / crowd.seconds)
+        each = [now - then for now, then in zip(_cpu(cloud), before, strict=True)]
+        used = sum(each)
+        share = max(each) / used
+        return Served(crowd.rate, used / len(crowd.latencies), used / crowd.seconds, share)
 
 
 def processes(cloud: Stage) -> list[int]:
@@ -70,10 +75,10 @@ def processes(cloud: Stage) -> list[int]:
     return [first, *(each for each in there if _field(each, 3) == str(first))]
 
 
-def _cpu(cloud: Stage) -> float:
-    """Seconds of CPU that they have used so far."""
+def _cpu(cloud: Stage) -> list[float]:
+    """Seconds of CPU that each has used so far."""
     each = ((_field(pid, 13), _field(pid, 14)) for pid in processes(cloud))
-    return sum(int(user) + int(system) for user, system in each) / _TICK
+    return [(int(user) + int(system)) / _TICK for user, system in each]
 
 
 def _field(pid: int, number: int) -> str:

@@ -197,3 +197,28 @@ async def test_a_socket_that_is_handed_over() -> None:
     with socket.create_connection(("127.0.0.1", port.getHost().port), 5.0):
         pass
     await first.close()
+
+
+async def test_one_at_a_time() -> None:
+    """A listener that shares its socket leaves all connections but one to the others, each turn."""
+    from twisted.internet import reactor
+
+    taken: list[object] = []
+
+    class Guest(Protocol):
+        def connectionMade(self) -> None:
+            taken.append(self)
+            self.transport.loseConnection()  # type: ignore[union-attr]
+
+    listener = Listener(reactor, "127.0.0.1", 0, Factory.forProtocol(Guest), shared=True)
+    await listener.open()
+    port: Any = listener.port
+    where = ("127.0.0.1", port.getHost().port)
+    there = [socket.create_connection(where, 5.0) for _ in range(3)]
+    for number in range(3):
+        assert len(taken) == number
+        port.doRead()
+    assert len(taken) == 3
+    for each in there:
+        each.close()
+    await listener.close()
