@@ -49,7 +49,7 @@ install_packages() {
     command -v apt-get >/dev/null || return 0
     missing=
     for name in "$@"; do
-        state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null)
+        state=$(dpkg-query -W -f '${db:Status-Status}' "$name" 2>/dev/null) || state=
         [ "$state" = installed ] || missing="$missing $name"
     done
     [ -n "$missing" ] || return 0
@@ -77,9 +77,9 @@ install_packages() {
         trap 'exit 1' INT TERM
     fi
     # shellcheck disable=SC2086
+    code=0
     watched "$log" as_root env DEBIAN_FRONTEND=noninteractive apt-get -q -y \
-        -o DPkg::Lock::Timeout=600 --no-install-recommends install $known
-    code=$?
+        -o DPkg::Lock::Timeout=600 --no-install-recommends install $known || code=$?
     if [ -n "$ours" ]; then
         as_root rm -f "$policy"
         trap - EXIT INT TERM
