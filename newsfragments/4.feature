@@ -1,0 +1,1 @@
+EC2 for clients of every age: instances are stopped, started, rescued and made into images; attributes, tags, filters, pages, DryRun, client tokens, key import, launch permissions, the administrators' API; lock-out, replay protection and rate limits that hold over several API processes (api_workers). docs/ec2.md lists every action.
