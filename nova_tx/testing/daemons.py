@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import secrets
 import signal
 import socket
 import tempfile
@@ -178,7 +179,9 @@ class Daemons(Cloud):
         )
         url = known["EC2_URL" if service == "ec2" else "S3_URL"]
         values = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}}
-        return session.client(service, endpoint_url=url, config=Config(**{**values, **config}))
+        made = session.client(service, endpoint_url=url, config=Config(**{**values, **config}))
+        made.meta.events.register(f"before-sign.{service}", _another)
+        return made
 
     @cached_property
     def ec2(self) -> Any:
@@ -218,6 +221,11 @@ class Daemons(Cloud):
         if "_engine" in vars(self):
             vars(self).pop("_engine").dispose()
         self.down()
+
+
+def _another(request: Any, **_of: object) -> None:
+    """Make a request another one than the same of the same second: each is meant."""
+    request.headers["X-Amz-Nonce"] = secrets.token_hex(8)
 
 
 _KEYS = ("EC2_PRIVATE_KEY", "EC2_CERT", "EUCALYPTUS_CERT")
