@@ -21,7 +21,7 @@ from nova_tx.db import instances, reservations
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, networks
 from nova_tx.flags import QuotaFlags
-from nova_tx.model import INSTANCE_TYPES, InstanceRequest
+from nova_tx.model.instances import INSTANCE_TYPES, InstanceRequest
 
 _AIMS = {0: "≤ 3", 100: "≤ 8", 1000: "≤ 50"}
 _ASKED = {"Action": "DescribeInstances"}

@@ -70,12 +70,6 @@ class AddressNotFound(NotFound):
     code = "InvalidAllocationID.NotFound"
 
 
-class PlacementGroupNotFound(NotFound):
-    """No such placement group: this cloud has none."""
-
-    code = "InvalidPlacementGroup.Unknown"
-
-
 class ZoneNotFound(NotFound):
     """No service runs in that availability zone."""
 
@@ -178,40 +172,10 @@ class InvalidBlockDevices(InvalidInput):
     code = "InvalidBlockDeviceMapping"
 
 
-class Unsupported(InvalidInput):
-    """It makes sense, but this cloud does not do it."""
-
-    code = "UnsupportedOperation"
-
-
 class MissingParameter(InvalidInput):
     """A parameter that the action can't do without is not there."""
 
     code = "MissingParameter"
-
-
-class UnknownParameter(InvalidInput):
-    """A parameter that the action does not have."""
-
-    code = "UnknownParameter"
-
-
-class InvalidCombination(InvalidInput):
-    """Each parameter is well formed, but not together."""
-
-    code = "InvalidParameterCombination"
-
-
-class InvalidAction(InvalidInput):
-    """No action of that name."""
-
-    code = "InvalidAction"
-
-
-class InvalidNextToken(InvalidInput):
-    """The token of a further page was not given out for this list."""
-
-    code = "InvalidNextToken"
 
 
 class TokenMismatch(InvalidInput):
@@ -272,12 +236,6 @@ class DuplicateKeyPair(Duplicate):
     """The user has a key pair of that name already."""
 
     code = "InvalidKeyPair.Duplicate"
-
-
-class DuplicateSecurityGroup(Duplicate):
-    """The project has a security group of that name already."""
-
-    code = "InvalidGroup.Duplicate"
 
 
 class DuplicateImageName(Duplicate):
@@ -341,13 +299,6 @@ class OperationNotPermitted(NovaError):
     status = 400
 
 
-class DryRun(NovaError):
-    """It would have been done, but was only to be tried."""
-
-    code = "DryRunOperation"
-    status = 412
-
-
 # No room.
 
 
@@ -367,13 +318,6 @@ class TooManyTags(NovaError):
 
 class NoMoreAddresses(NovaError):
     """Every address of the network is taken."""
-
-    code = "InsufficientFreeAddressesInSubnet"
-    status = 400
-
-
-class NoMoreNetworks(NovaError):
-    """No network is left for the project."""
 
     code = "InsufficientFreeAddressesInSubnet"
     status = 400

@@ -15,7 +15,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import ComputeFlags, Flags, LibvirtFlags, flag
 from nova_tx.manage.main import main
-from nova_tx.model import GuestSpec
+from nova_tx.model.guests import GuestSpec
 from nova_tx.taps.parts import drivers
 from nova_tx.testing.conformance.virt import make_virt_tests
 from nova_tx.testing.ec2 import Door

@@ -25,7 +25,7 @@ from nova_tx.errors import AuthFailure, InvalidInput, NotFound
 from nova_tx.flags import Ec2Flags
 from nova_tx.gate import Gate
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import InstanceDetails
+from nova_tx.model.instances import InstanceDetails
 from nova_tx.operations import Operations
 
 #: The versions that are served, all alike; C{latest} is not listed.

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from nova_tx.auth.authority import Issued
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
-from nova_tx.model import Membership, Project, User
+from nova_tx.model.users import Membership, Project, User
 
 #: The region of a cloud that has no list of them.
 REGION = "nova"

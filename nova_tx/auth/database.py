@@ -11,7 +11,7 @@ from nova_tx.auth import keys
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.db import projects, users
 from nova_tx.db.engine import Database
-from nova_tx.model import Membership, Project, User
+from nova_tx.model.users import Membership, Project, User
 
 _log = Logger()
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Iterable
 
 from zope.interface import Attribute, Interface
 
-from nova_tx.model import Membership, Project, User
+from nova_tx.model.users import Membership, Project, User
 
 
 class IUsers(Interface):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from nova_tx.auth.interfaces import IUsers
-from nova_tx.model import Membership
+from nova_tx.model.users import Membership
 from nova_tx.once import Once
 
 #: Seconds for which a user is believed to be as before.

@@ -17,7 +17,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import LockedOut
 from nova_tx.flags import AuthFlags
 from nova_tx.gate import Gate
-from nova_tx.model import Membership
+from nova_tx.model.users import Membership
 
 _log = Logger()
 

@@ -10,7 +10,7 @@ from zope.interface import implementer
 from nova_tx.auth import keys
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.db import users as say
-from nova_tx.model import Membership, Project, User
+from nova_tx.model.users import Membership, Project, User
 
 
 @implementer(IUsers)

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from nova_tx.errors import InvalidInput, RoleNotFound
 from nova_tx.flags import AuthFlags
-from nova_tx.model import Membership, User
+from nova_tx.model.users import Membership, User
 
 #: What a project's manager is; nobody can grant it.
 PROJECT_MANAGER = "projectmanager"

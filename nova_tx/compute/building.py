@@ -14,7 +14,7 @@ from nova_tx.compute.stage import Stage, let_pass
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
 from nova_tx.errors import InstanceNotFound, Unavailable, WrongState
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 
 _log = Logger()
 

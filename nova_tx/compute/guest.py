@@ -9,7 +9,9 @@ import re
 from dataclasses import dataclass
 
 from nova_tx import block_devices
-from nova_tx.model import BootFiles, GuestSpec, Instance, Nic
+from nova_tx.model.guests import BootFiles, GuestSpec
+from nova_tx.model.instances import Instance
+from nova_tx.model.networks import Nic
 
 _NUMBER = re.compile(r"%0?\d*([dx])")
 

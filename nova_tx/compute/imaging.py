@@ -28,7 +28,8 @@ from nova_tx.errors import ImageNotFound, NovaError, Unavailable
 from nova_tx.ids import check_image_id
 from nova_tx.image.interfaces import IImages
 from nova_tx.log import background
-from nova_tx.model import AwaitedImage, Instance
+from nova_tx.model.images import AwaitedImage
+from nova_tx.model.instances import Instance
 from nova_tx.once import Once
 
 _log = Logger()

@@ -16,7 +16,7 @@ from datetime import datetime, timedelta
 
 from nova_tx import states
 from nova_tx.compute.guest import Places
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 from nova_tx.states import Power
 
 #: How long a message may be on its way before its work is done without it.

@@ -16,7 +16,8 @@ from nova_tx.compute.sightings import Sightings
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import Database
 from nova_tx.errors import InstanceNotFound, Unavailable, Unroutable, WrongState
-from nova_tx.model import BootFiles, GuestSpec, Instance
+from nova_tx.model.guests import BootFiles, GuestSpec
+from nova_tx.model.instances import Instance
 from nova_tx.network.client import NetworkClient
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.virt.interfaces import IVirtDriver

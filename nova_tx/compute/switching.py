@@ -18,7 +18,8 @@ from nova_tx.compute.guest import boot_ids
 from nova_tx.compute.stage import Stage, let_pass
 from nova_tx.context import RequestContext
 from nova_tx.flags import ComputeFlags
-from nova_tx.model import GuestSpec, Instance
+from nova_tx.model.guests import GuestSpec
+from nova_tx.model.instances import Instance
 from nova_tx.states import Power
 
 _log = Logger()

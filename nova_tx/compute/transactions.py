@@ -9,7 +9,8 @@ from sqlalchemy import Connection
 from nova_tx import states
 from nova_tx.db import announced_images, instances, networks
 from nova_tx.errors import InstanceNotFound
-from nova_tx.model import AwaitedImage, Instance
+from nova_tx.model.images import AwaitedImage
+from nova_tx.model.instances import Instance
 
 
 def look_up(txn: Connection, instance_id: int) -> tuple[Instance, str | None]:

@@ -36,7 +36,8 @@ from nova_tx.errors import StartupError, Unavailable, VirtError
 from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, NodeFlags
 from nova_tx.image.interfaces import IImages
 from nova_tx.log import background
-from nova_tx.model import AwaitedImage, Instance
+from nova_tx.model.images import AwaitedImage
+from nova_tx.model.instances import Instance
 from nova_tx.network.client import NetworkClient
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.remote import at_any_time

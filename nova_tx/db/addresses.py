@@ -19,7 +19,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, instances, networks
 from nova_tx.errors import Conflict, FixedIpNotFound, NoMoreAddresses
-from nova_tx.model import DhcpHost, FixedIp
+from nova_tx.model.networks import DhcpHost, FixedIp
 from nova_tx.states import TERMINATED
 
 #: Rows of one INSERT when a network is made.

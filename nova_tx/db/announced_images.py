@@ -8,7 +8,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
 from nova_tx.db.images import ANNOUNCED, FAILED, PENDING, add, check_name
 from nova_tx.db.schema import images, instances
-from nova_tx.model import AwaitedImage, ImageSource
+from nova_tx.model.images import AwaitedImage, ImageSource
 
 
 def announce(

@@ -16,7 +16,7 @@ from nova_tx.db.schema import instances
 from nova_tx.errors import Conflict, QuotaExceeded, WrongState
 from nova_tx.flags import QuotaFlags
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import Instance, InstanceType
+from nova_tx.model.instances import Instance, InstanceType
 
 #: States in which what a guest is made of may change: it is made anew when it starts.
 STOPPED = frozenset({states.SHUTDOWN})

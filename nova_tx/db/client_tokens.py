@@ -14,7 +14,7 @@ from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db.schema import client_tokens
 from nova_tx.errors import TokenMismatch, Unavailable
-from nova_tx.model import ClientToken
+from nova_tx.model.instances import ClientToken
 
 #: How long a token is remembered.
 LIFE = timedelta(hours=24)

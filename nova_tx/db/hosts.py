@@ -6,7 +6,7 @@ from sqlalchemy import Connection, func, select
 
 from nova_tx.db import services
 from nova_tx.db.schema import instances, volumes
-from nova_tx.model import Host
+from nova_tx.model.hosts import Host
 from nova_tx.states import LIVE
 
 

@@ -8,7 +8,7 @@ from nova_tx.db.engine import now
 from nova_tx.db.images import owned
 from nova_tx.db.schema import image_permissions as permissions
 from nova_tx.db.schema import images
-from nova_tx.model import Image, ImageChange
+from nova_tx.model.images import Image, ImageChange
 
 
 def change(

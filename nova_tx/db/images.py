@@ -17,7 +17,7 @@ from nova_tx.db.schema import image_permissions as permissions
 from nova_tx.db.schema import images
 from nova_tx.db.security_groups import hold_default
 from nova_tx.errors import Duplicate, DuplicateImageName, ForeignImage, ImageNotFound, WrongState
-from nova_tx.model import Image
+from nova_tx.model.images import Image
 
 # The states of an image, in order; C{FAILED} may follow any but C{AVAILABLE}.
 PENDING = "pending"

@@ -25,7 +25,7 @@ from nova_tx.db.schema import (
 )
 from nova_tx.errors import FixedIpNotFound
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import Instance, InstanceDetails
+from nova_tx.model.instances import Instance, InstanceDetails
 
 _NAMES = tuple(field.name for field in fields(Instance))
 _COLUMNS = tuple(instances.c[name] for name in _NAMES)

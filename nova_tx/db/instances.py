@@ -35,7 +35,7 @@ from nova_tx.errors import (
     WrongState,
 )
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 from nova_tx.states import Move
 
 _COLUMNS = tuple(instances.c[field.name] for field in fields(Instance))

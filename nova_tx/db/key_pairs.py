@@ -14,7 +14,7 @@ from nova_tx.db import replays, tags
 from nova_tx.db.schema import key_pairs
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
 from nova_tx.ids import key_pair_ec2_id
-from nova_tx.model import KeyPair
+from nova_tx.model.access import KeyPair
 
 _COLUMNS = tuple(key_pairs.c[field.name] for field in fields(KeyPair))
 

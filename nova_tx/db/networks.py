@@ -12,7 +12,7 @@ from nova_tx.db import addresses
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, networks
 from nova_tx.errors import Duplicate, InvalidInput, NetworkNotFound
-from nova_tx.model import Network
+from nova_tx.model.networks import Network
 
 #: Network, gateway, one guest, broadcast.
 SMALLEST = 4

@@ -10,7 +10,7 @@ from nova_tx.db.schema import fixed_ips as address_rows
 from nova_tx.db.schema import instances as instance_rows
 from nova_tx.db.schema import networks, services
 from nova_tx.errors import NotFound
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 
 
 @dataclass(frozen=True)

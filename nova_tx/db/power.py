@@ -17,7 +17,7 @@ from nova_tx.db import instances, replays
 from nova_tx.db.engine import now as current_time
 from nova_tx.errors import OperationNotPermitted, WrongState
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 from nova_tx.states import Move
 
 #: Each instance as it was and as it is now.

@@ -22,7 +22,7 @@ from nova_tx.db.schema import (
     volumes,
 )
 from nova_tx.errors import UserNotFound
-from nova_tx.model import Project
+from nova_tx.model.users import Project
 from nova_tx.states import TERMINATED
 
 

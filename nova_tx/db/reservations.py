@@ -25,7 +25,7 @@ from nova_tx.db.schema import instances, security_group_instance_association
 from nova_tx.errors import QuotaExceeded, TokenOver, ZoneNotFound
 from nova_tx.flags import QuotaFlags
 from nova_tx.ids import instance_ec2_id, new_mac, new_reservation_id
-from nova_tx.model import ClientToken, Instance, InstanceDetails, InstanceRequest
+from nova_tx.model.instances import ClientToken, Instance, InstanceDetails, InstanceRequest
 
 
 def reserve(

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from nova_tx.context import RequestContext
 from nova_tx.db.schema import security_group_rules, security_groups
 from nova_tx.errors import SecurityGroupNotFound
-from nova_tx.model import SecurityGroup, SecurityGroupRule
+from nova_tx.model.access import SecurityGroup, SecurityGroupRule
 
 #: The group of instances that name none; every project has it from its first use on.
 DEFAULT = "default"

@@ -10,7 +10,7 @@ from sqlalchemy.exc import IntegrityError
 from nova_tx.db.clock import utc_now
 from nova_tx.db.schema import services
 from nova_tx.errors import ServiceNotFound
-from nova_tx.model import Service
+from nova_tx.model.hosts import Service
 
 
 def report(txn: Connection, host: str, binary: str, topic: str, zone: str, enabled: bool) -> None:

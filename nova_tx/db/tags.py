@@ -46,7 +46,7 @@ from nova_tx.errors import (
     VolumeNotFound,
 )
 from nova_tx.ids import number_in
-from nova_tx.model import Tag
+from nova_tx.model.instances import Tag
 
 #: Tags that a resource may have, of one project.
 MOST = 50

@@ -35,7 +35,7 @@ from nova_tx.db.schema import (
     users,
 )
 from nova_tx.errors import Duplicate, InUse, ProjectNotFound, UserNotFound
-from nova_tx.model import Membership, Project, User
+from nova_tx.model.users import Membership, Project, User
 
 # The sentences of what can go wrong; drivers without tables use them, too.
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from zope.interface import Attribute, Interface
 
 from nova_tx.context import RequestContext
-from nova_tx.model import Image, ImageChange, ImageSource
+from nova_tx.model.images import Image, ImageChange, ImageSource
 
 
 class IImages(Interface):

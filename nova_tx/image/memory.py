@@ -19,7 +19,7 @@ from nova_tx.errors import (
 )
 from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import Image, ImageChange, ImageSource
+from nova_tx.model.images import Image, ImageChange, ImageSource
 
 
 def machine_image(image_id: str, owner: str, *, is_public: bool = False, state: str) -> Image:

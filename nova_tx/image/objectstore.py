@@ -48,7 +48,7 @@ from nova_tx.image.interfaces import IImages
 from nova_tx.image.receiver import receive
 from nova_tx.image.sender import FileSender, within
 from nova_tx.image.wire import change_to_wire, from_wire
-from nova_tx.model import Image, ImageChange, ImageSource
+from nova_tx.model.images import Image, ImageChange, ImageSource
 
 #: Seconds until an answer begins, and until the next piece of it.
 PATIENCE = 60.0

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from nova_tx.model import Image, ImageChange
+from nova_tx.model.images import Image, ImageChange
 
 _WORDS = {
     "id": "imageId",

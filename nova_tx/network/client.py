@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_tx.context import RequestContext
-from nova_tx.model import Nic
+from nova_tx.model.networks import Nic
 from nova_tx.rpc.interfaces import IRPC
 
 

@@ -8,7 +8,7 @@ from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
 from nova_tx.log import background
-from nova_tx.model import NetworkPlan
+from nova_tx.model.networks import NetworkPlan
 
 
 class Newest:

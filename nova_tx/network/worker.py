@@ -24,7 +24,7 @@ from nova_tx.db.engine import Database, now
 from nova_tx.errors import Conflict, FabricError, FixedIpNotFound, StartupError, WrongState
 from nova_tx.flags import NetworkFlags, NodeFlags
 from nova_tx.log import background
-from nova_tx.model import NetworkPlan, Nic
+from nova_tx.model.networks import NetworkPlan, Nic
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.managers.interfaces import INetworkManager
 from nova_tx.network.newest import Newest

@@ -16,7 +16,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db import announced_images, images
 from nova_tx.db.engine import Database
 from nova_tx.errors import ImageError, ImageUnavailable, WrongState
-from nova_tx.model import Image
+from nova_tx.model.images import Image
 from nova_tx.objectstore import unbundle
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.files import Writer

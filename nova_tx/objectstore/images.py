@@ -17,7 +17,7 @@ from nova_tx.errors import (
 )
 from nova_tx.ids import check_image_id
 from nova_tx.image.wire import change_from_wire, to_wire
-from nova_tx.model import Image, ImageChange, ImageSource
+from nova_tx.model.images import Image, ImageChange, ImageSource
 from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed

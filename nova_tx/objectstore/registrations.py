@@ -35,7 +35,7 @@ from nova_tx.errors import (
 from nova_tx.ids import check_image_id
 from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import Manifest
-from nova_tx.model import Image
+from nova_tx.model.images import Image
 from nova_tx.objectstore import unbundle
 from nova_tx.objectstore.files import pieces
 from nova_tx.objectstore.shelf import Shelf

@@ -19,7 +19,7 @@ from nova_tx.db import certificates, projects
 from nova_tx.db.engine import Database
 from nova_tx.errors import InUse
 from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, S3Flags
-from nova_tx.model import Project, User
+from nova_tx.model.users import Project, User
 
 
 class Accounts:

@@ -8,7 +8,7 @@ import json
 from typing import Any
 
 from nova_tx.context import RequestContext
-from nova_tx.model import ClientToken
+from nova_tx.model.instances import ClientToken
 
 
 def client_token(

@@ -13,7 +13,7 @@ from nova_tx.db import announced_images, power, replays
 from nova_tx.db.engine import Database
 from nova_tx.errors import DuplicateImageName, ImageNotFound, MalformedImageName, Unavailable
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import AwaitedImage, Image, ImageChange, ImageSource
+from nova_tx.model.images import AwaitedImage, Image, ImageChange, ImageSource
 from nova_tx.operations.clock import moment
 from nova_tx.operations.together import together
 

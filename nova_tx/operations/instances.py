@@ -22,13 +22,8 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import ImageUnavailable, InvalidInput, Unavailable
 from nova_tx.flags import ComputeFlags, Ec2Flags, ImageFlags, QuotaFlags
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import (
-    INSTANCE_TYPES,
-    Image,
-    InstanceDetails,
-    InstanceRequest,
-    InstanceType,
-)
+from nova_tx.model.images import Image
+from nova_tx.model.instances import INSTANCE_TYPES, InstanceDetails, InstanceRequest, InstanceType
 from nova_tx.operations.clock import moment
 from nova_tx.operations.idempotence import client_token
 from nova_tx.operations.tags import check_tags

@@ -12,7 +12,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db import key_pairs
 from nova_tx.db.engine import Database
 from nova_tx.errors import DuplicateKeyPair, InvalidInput, KeyPairNotFound
-from nova_tx.model import KeyPair
+from nova_tx.model.access import KeyPair
 from nova_tx.operations import public_keys
 from nova_tx.operations.clock import moment
 from nova_tx.operations.public_keys import KINDS, RSA, NewKey, PublicKey

@@ -19,7 +19,7 @@ from nova_tx.db import instances, power
 from nova_tx.db.engine import Database
 from nova_tx.db.power import Changes
 from nova_tx.errors import Unavailable
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 from nova_tx.operations.clock import moment
 from nova_tx.operations.together import together
 

@@ -8,7 +8,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db import security_groups
 from nova_tx.db.engine import Database
 from nova_tx.errors import SecurityGroupNotFound
-from nova_tx.model import SecurityGroup
+from nova_tx.model.access import SecurityGroup
 from nova_tx.operations.clock import moment
 
 

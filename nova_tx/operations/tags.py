@@ -13,7 +13,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import InvalidInput, TooManyTags
 from nova_tx.flags import Ec2Flags
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import Tag
+from nova_tx.model.instances import Tag
 from nova_tx.operations.clock import moment
 
 #: Characters that a key and a value may have.

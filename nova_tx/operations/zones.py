@@ -8,7 +8,7 @@ from nova_tx.db import hosts, services
 from nova_tx.db.engine import Database
 from nova_tx.errors import ServiceNotFound
 from nova_tx.flags import Ec2Flags, NodeFlags
-from nova_tx.model import Service
+from nova_tx.model.hosts import Service
 
 
 @dataclass(frozen=True)

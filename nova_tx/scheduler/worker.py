@@ -17,7 +17,8 @@ from nova_tx.db import hosts, instances
 from nova_tx.db.engine import Database, now
 from nova_tx.errors import NoValidHost, Unroutable, WrongState
 from nova_tx.flags import BusFlags, NodeFlags
-from nova_tx.model import Host, Instance
+from nova_tx.model.hosts import Host
+from nova_tx.model.instances import Instance
 from nova_tx.scheduler.policies.interfaces import IPolicy
 
 _log = Logger()

@@ -15,7 +15,7 @@ from zope.interface import implementer
 from nova_tx.context import RequestContext
 from nova_tx.flags import Flags, sections
 from nova_tx.image.memory import MemoryImages, machine_image
-from nova_tx.model import Image
+from nova_tx.model.images import Image
 from nova_tx.rpc.interfaces import IRPC, IServing
 from nova_tx.taps import compute, network, scheduler
 from nova_tx.taps.daemon import Part

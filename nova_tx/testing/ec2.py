@@ -45,7 +45,8 @@ from nova_tx.flags import (
     S3Flags,
 )
 from nova_tx.image.memory import MemoryImages
-from nova_tx.model import Image, User
+from nova_tx.model.images import Image
+from nova_tx.model.users import User
 from nova_tx.operations import Operations
 from nova_tx.operations.accounts import Accounts
 from nova_tx.operations.attributes import Attributes

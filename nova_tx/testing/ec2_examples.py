@@ -18,7 +18,7 @@ from nova_tx import states
 from nova_tx.api.ec2.action import Action, actions
 from nova_tx.api.ec2.actions.absent import ABSENT
 from nova_tx.db import instances, services
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.operations import Operations
 from nova_tx.testing.ec2 import NEW, OLD, PATH, Door, an_image, inline
 

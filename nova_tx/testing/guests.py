@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from nova_tx.model import GuestSpec, Nic
+from nova_tx.model.guests import GuestSpec
+from nova_tx.model.networks import Nic
 
 NIC = Nic(
     mac="02:16:3e:00:00:01",

@@ -18,7 +18,10 @@ from nova_tx.db.schema import images
 from nova_tx.db.schema import instances as table
 from nova_tx.errors import VirtError
 from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, NodeFlags
-from nova_tx.model import BootFiles, GuestSpec, Image, Instance, Nic
+from nova_tx.model.guests import BootFiles, GuestSpec
+from nova_tx.model.images import Image
+from nova_tx.model.instances import Instance
+from nova_tx.model.networks import Nic
 from nova_tx.network.fabric.memory import MemoryFabric
 from nova_tx.testing.guests import NIC
 from nova_tx.testing.rows import an_instance

@@ -18,7 +18,7 @@ from nova_tx.db.engine import Database
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.image.bundles import bundle
 from nova_tx.image.objectstore import ObjectstoreImages
-from nova_tx.model import ImageChange
+from nova_tx.model.images import ImageChange
 from nova_tx.objectstore.files import Facts
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.objectstore.store import Store

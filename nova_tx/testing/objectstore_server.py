@@ -18,7 +18,7 @@ from nova_tx.auth.memory import MemoryUsers
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import metadata
 from nova_tx.flags import AuthFlags, CryptoFlags, Flags, ImageFlags, NodeFlags, S3Flags, SqlFlags
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.objectstore.site import Objectstore
 
 #: The users there are; each has a project of its name. The first is an administrator.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import datetime
 
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 
 
 def an_instance(**changes: object) -> Instance:

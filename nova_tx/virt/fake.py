@@ -16,7 +16,7 @@ from zope.interface import implementer
 
 from nova_tx.errors import VirtError
 from nova_tx.flags import ComputeFlags
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
 

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from zope.interface import Attribute, Interface
 
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.states import Power
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nova_tx.db.engine import Database
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, an_image
 
 

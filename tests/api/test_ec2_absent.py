@@ -6,7 +6,7 @@ import pytest
 from botocore import xform_name  # type: ignore[import-untyped]
 
 from nova_tx.api.ec2.actions.absent import ABSENT
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door
 
 NAMED = [(action, name) for action, absent in ABSENT.items() for name in absent.named]

@@ -21,7 +21,7 @@ import nova_tx.api.ec2.admin
 from nova_tx.api.ec2.action import actions
 from nova_tx.db import certificates, services
 from nova_tx.db.engine import Database
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Answered, Door, inline
 
 ADMIN = "/services/Admin"

@@ -9,7 +9,7 @@ import pytest
 from nova_tx import states
 from nova_tx.db import instances, services
 from nova_tx.errors import RemoteTimeout, Unavailable
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import NEW, OLD, Answered, Door, an_image, inline
 
 RUN = {"ImageId": "ami-tiny"}

@@ -12,7 +12,7 @@ from nova_tx import states
 from nova_tx.api.ec2.instance_filters import INSTANCES
 from nova_tx.db import instances, services
 from nova_tx.db.schema import fixed_ips, floating_ips, networks
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, an_image, inline
 
 NOW = datetime(2011, 2, 15)

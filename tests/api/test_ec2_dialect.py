@@ -8,7 +8,7 @@ import pytest
 
 from nova_tx import states
 from nova_tx.api.ec2 import dialect
-from nova_tx.model import InstanceDetails
+from nova_tx.model.instances import InstanceDetails
 from nova_tx.testing.rows import an_instance
 
 STATES = (

@@ -11,7 +11,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
 from nova_tx.auth.signatures import v2_signature
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import HOST, PATH, URL, Answered, Door, inline
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}

@@ -10,7 +10,7 @@ from sqlalchemy import insert, select
 
 from nova_tx.context import RequestContext
 from nova_tx.db.schema import instances
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import NEW, OLD, Door, an_image, inline
 from nova_tx.testing.rows import an_instance
 

@@ -12,7 +12,8 @@ from nova_tx import states
 from nova_tx.context import RequestContext
 from nova_tx.db import instances, quotas
 from nova_tx.db.schema import instances as table
-from nova_tx.model import Instance, User
+from nova_tx.model.instances import Instance
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import OLD, Door, an_image, inline
 
 ID = "i-00000001"

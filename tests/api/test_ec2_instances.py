@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from nova_tx import states
 from nova_tx.db import instances, services
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import NEW, OLD, Door, an_image, inline
 
 

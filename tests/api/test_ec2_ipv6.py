@@ -7,7 +7,7 @@ from sqlalchemy import Connection, insert, update
 
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, instances, networks
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.operations.ipv6 import address
 from nova_tx.testing.ec2 import OLD, Door, inline
 

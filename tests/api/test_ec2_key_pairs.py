@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import serialization
 
 from nova_tx.api.metadata import tree
 from nova_tx.context import RequestContext
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import OLD, Door, inline
 
 ED25519 = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAID6A/m5YjRRPtXw2GvHm79yEcn23iWIoi6UsJIk99Pex"

@@ -9,7 +9,8 @@ import pytest
 
 from nova_tx.context import RequestContext
 from nova_tx.db.client_tokens import LIFE
-from nova_tx.model import Instance, User
+from nova_tx.model.instances import Instance
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, an_image, inline
 
 RUN = {"ImageId": "ami-tiny"}

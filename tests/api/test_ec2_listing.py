@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 import pytest
 
 from nova_tx.api.ec2 import schema
+from nova_tx.api.ec2.faults import InvalidCombination, InvalidNextToken
 from nova_tx.api.ec2.listing import MOST_FILTERS, Filter, Listing, Noun
-from nova_tx.errors import InvalidCombination, InvalidInput, InvalidNextToken, MissingParameter
+from nova_tx.errors import InvalidInput, MissingParameter
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from twisted.logger import LogEvent, globalLogPublisher
 
 from nova_tx.auth.database import DatabaseUsers
 from nova_tx.db.engine import Database
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, inline
 
 LOCKED = (403, "AuthFailure", "Too many failed authentications.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import OLD, Door, an_image
 
 SPACE = "{http://ec2.amazonaws.com/doc/2009-11-30/}"

@@ -8,7 +8,7 @@ from sqlalchemy import update
 from nova_tx import states
 from nova_tx.db import instances
 from nova_tx.db.schema import instances as table
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import OLD, Door, inline
 
 ONE = {"InstanceId.1": "i-00000001"}

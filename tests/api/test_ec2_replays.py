@@ -13,7 +13,7 @@ from nova_tx import states
 from nova_tx.db import instances as instance_rows
 from nova_tx.db.engine import Database
 from nova_tx.errors import QuotaExceeded
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import URL, Answered, Door, an_image, inline
 
 RUN = "Action=RunInstances&Version=2014-10-01&ImageId=ami-tiny&MinCount=1&MaxCount=1"

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import pytest
 
 from nova_tx.api.ec2 import schema
-from nova_tx.errors import InvalidInput, MissingParameter, NovaError, UnknownParameter
+from nova_tx.api.ec2.faults import UnknownParameter
+from nova_tx.errors import InvalidInput, MissingParameter, NovaError
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import Connection, insert, select
 
 from nova_tx.db.schema import security_group_rules, security_groups
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, inline
 
 NOW = datetime(2011, 2, 15)

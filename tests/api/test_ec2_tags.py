@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import OLD, Door, an_image
 
 ONE, TWO = "i-00000001", "i-00000002"

@@ -10,7 +10,8 @@ from boto.handler import XmlHandler
 from boto.resultset import ResultSet
 
 from nova_tx.db import quotas, services
-from nova_tx.model import INSTANCE_TYPES, User
+from nova_tx.model.instances import INSTANCE_TYPES
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, inline
 
 BOTO_2 = "2014-10-01"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from nova_tx.db import services
-from nova_tx.model import User
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import OLD, Door, inline
 
 SPACE = "{http://ec2.amazonaws.com/doc/2009-11-30/}"

@@ -12,7 +12,8 @@ from sqlalchemy import insert, update
 from nova_tx.api.metadata import LONGEST_TOKEN, VERSIONS, Tokens, look_up, tree
 from nova_tx.db.schema import fixed_ips, networks
 from nova_tx.errors import NotFound
-from nova_tx.model import InstanceDetails, User
+from nova_tx.model.instances import InstanceDetails
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Answered, Door, inline
 from nova_tx.testing.rows import an_instance
 

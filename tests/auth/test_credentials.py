@@ -21,7 +21,7 @@ from nova_tx.auth.credentials import Endpoints, FileNames
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
 from nova_tx.local.clients import connect
-from nova_tx.model import Project, User
+from nova_tx.model.users import Project, User
 
 EC2 = Ec2Flags(ec2_host="api.example.com", ec2_dmz_host="10.1.1.1")
 S3 = S3Flags(s3_dmz="10.1.1.2")

@@ -7,7 +7,7 @@ import pytest
 from nova_tx.auth.roles import Roles
 from nova_tx.errors import InvalidInput, RoleNotFound
 from nova_tx.flags import AuthFlags
-from nova_tx.model import Membership, Project, User
+from nova_tx.model.users import Membership, Project, User
 
 ROLES = Roles(AuthFlags())
 SHOP = Project("shop", "joe", "shop", frozenset({"joe", "ann"}))

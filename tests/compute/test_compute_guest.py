@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nova_tx.compute.guest import Places, guest, image_ids
-from nova_tx.model import BootFiles
+from nova_tx.model.guests import BootFiles
 from nova_tx.testing.guests import NIC
 from nova_tx.testing.rows import an_instance
 

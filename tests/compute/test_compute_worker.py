@@ -29,7 +29,7 @@ from nova_tx.errors import (
     Unavailable,
     VirtError,
 )
-from nova_tx.model import GuestSpec
+from nova_tx.model.guests import GuestSpec
 from nova_tx.states import Power
 from nova_tx.testing.house import House
 

@@ -16,7 +16,7 @@ from nova_tx.db.engine import Database, now
 from nova_tx.db.schema import instances, metadata
 from nova_tx.errors import Conflict, FixedIpNotFound, NoMoreAddresses
 from nova_tx.flags import SqlFlags
-from nova_tx.model import DhcpHost
+from nova_tx.model.networks import DhcpHost
 from nova_tx.testing.database import VARIABLE, tested_database
 from nova_tx.testing.rows import an_instance
 

@@ -12,7 +12,7 @@ from nova_tx.db.client_tokens import LIFE, claim, keep
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import client_tokens as table
 from nova_tx.errors import QuotaExceeded, TokenMismatch
-from nova_tx.model import ClientToken
+from nova_tx.model.instances import ClientToken
 
 NOW = datetime(2011, 2, 15)
 TOKEN = ClientToken("RunInstances", "t-1", "fingerprint")

@@ -19,7 +19,7 @@ from nova_tx.errors import (
     ImageNotFound,
     WrongState,
 )
-from nova_tx.model import AwaitedImage, Image, ImageChange, ImageSource
+from nova_tx.model.images import AwaitedImage, Image, ImageChange, ImageSource
 from nova_tx.testing.rows import an_instance
 
 STATES = (images.PENDING, images.DECRYPTING, images.UNTARRING, images.AVAILABLE)

@@ -37,7 +37,8 @@ from nova_tx.errors import (
     ZoneNotFound,
 )
 from nova_tx.flags import Flags, QuotaFlags
-from nova_tx.model import INSTANCE_TYPES, InstanceDetails, InstanceRequest, KeyPair
+from nova_tx.model.access import KeyPair
+from nova_tx.model.instances import INSTANCE_TYPES, InstanceDetails, InstanceRequest
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 LONG_AGO = datetime(2000, 1, 1)

@@ -9,7 +9,7 @@ import pytest
 from nova_tx.db import key_pairs
 from nova_tx.db.engine import Database
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
-from nova_tx.model import KeyPair
+from nova_tx.model.access import KeyPair
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 

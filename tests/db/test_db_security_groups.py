@@ -12,7 +12,7 @@ from nova_tx.db import security_groups
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import security_group_rules
 from nova_tx.errors import SecurityGroupNotFound
-from nova_tx.model import SecurityGroupRule
+from nova_tx.model.access import SecurityGroupRule
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 JOE = RequestContext("joe", "project")

@@ -29,7 +29,8 @@ from nova_tx.errors import (
     VolumeNotFound,
 )
 from nova_tx.flags import Flags, QuotaFlags
-from nova_tx.model import INSTANCE_TYPES, InstanceRequest, KeyPair, Tag
+from nova_tx.model.access import KeyPair
+from nova_tx.model.instances import INSTANCE_TYPES, InstanceRequest, Tag
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 QUOTA = Flags.load([], [QuotaFlags]).section(QuotaFlags)

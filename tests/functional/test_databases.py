@@ -56,14 +56,9 @@ from nova_tx.errors import (
     WrongState,
 )
 from nova_tx.flags import QuotaFlags, SqlFlags
-from nova_tx.model import (
-    INSTANCE_TYPES,
-    ClientToken,
-    FixedIp,
-    ImageChange,
-    ImageSource,
-    InstanceRequest,
-)
+from nova_tx.model.images import ImageChange, ImageSource
+from nova_tx.model.instances import INSTANCE_TYPES, ClientToken, InstanceRequest
+from nova_tx.model.networks import FixedIp
 from nova_tx.testing.database import VARIABLE, tested_database
 from nova_tx.testing.databases import MariaDB, PostgreSQL, Server
 

@@ -26,7 +26,7 @@ from nova_tx.errors import VirtError
 from nova_tx.flags import LibvirtFlags
 from nova_tx.local import guest_image, processes
 from nova_tx.local.libvirtd import PrivateLibvirtd
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.process import Runner
 from nova_tx.states import Power
 from nova_tx.testing.conformance.virt import Seen, make_virt_tests

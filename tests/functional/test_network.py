@@ -22,7 +22,7 @@ from nova_tx.db.engine import Database
 from nova_tx.db.schema import fixed_ips, instances
 from nova_tx.errors import FabricError
 from nova_tx.flags import Ec2Flags, Flags, NetworkFlags, NodeFlags
-from nova_tx.model import DhcpHost
+from nova_tx.model.networks import DhcpHost
 from nova_tx.network.fabric.linux import LinuxFabric
 from nova_tx.network.managers.flat_dhcp import FlatDHCPManager
 from nova_tx.network.worker import NetworkWorker

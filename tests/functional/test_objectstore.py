@@ -31,7 +31,7 @@ from nova_tx.context import RequestContext
 from nova_tx.errors import Unavailable
 from nova_tx.flags import S3Flags
 from nova_tx.image.objectstore import ObjectstoreImages
-from nova_tx.model import ImageSource
+from nova_tx.model.images import ImageSource
 from nova_tx.testing.objectstore_server import known_users
 
 ACCESS, SECRET = "joe-access:joe", "joe-secret"

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from nova_tx.errors import FabricError
-from nova_tx.model import DhcpHost
+from nova_tx.model.networks import DhcpHost
 from nova_tx.network.fabric.plan import (
     DhcpOptions,
     Files,

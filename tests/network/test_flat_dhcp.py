@@ -9,7 +9,7 @@ from nova_tx.db import networks
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import Ec2Flags, Flags, NetworkFlags, NodeFlags
-from nova_tx.model import NetworkPlan
+from nova_tx.model.networks import NetworkPlan
 from nova_tx.network.managers.flat_dhcp import FlatDHCPManager
 from nova_tx.network.managers.interfaces import INetworkManager
 from nova_tx.registry import choose

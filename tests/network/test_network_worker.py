@@ -24,7 +24,7 @@ from nova_tx.errors import (
     WrongState,
 )
 from nova_tx.flags import Ec2Flags, Flags, NetworkFlags, NodeFlags
-from nova_tx.model import NetworkPlan, Nic
+from nova_tx.model.networks import NetworkPlan, Nic
 from nova_tx.network.fabric.memory import MemoryFabric
 from nova_tx.network.managers.flat_dhcp import FlatDHCPManager
 from nova_tx.network.worker import NetworkWorker

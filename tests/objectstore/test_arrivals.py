@@ -14,7 +14,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db import announced_images, images
 from nova_tx.errors import ImageError, ImageNotFound, ImageUnavailable
 from nova_tx.image import sender
-from nova_tx.model import ImageSource
+from nova_tx.model.images import ImageSource
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.objectstore import RunningObjectstore, running_objectstore

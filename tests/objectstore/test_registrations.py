@@ -24,7 +24,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db import certificates, images
 from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import EMPTY_SHA1, Manifest, Part
-from nova_tx.model import Image
+from nova_tx.model.images import Image
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.objectstore import (
     RunningObjectstore,

@@ -15,7 +15,7 @@ from nova_tx.db.engine import Database
 from nova_tx.db.schema import instances
 from nova_tx.errors import MalformedImageName, Unavailable
 from nova_tx.image.memory import MemoryImages, machine_image
-from nova_tx.model import ImageSource
+from nova_tx.model.images import ImageSource
 from nova_tx.operations.images import Images, check_name
 from nova_tx.testing.ec2 import Notebook
 from nova_tx.testing.rows import an_instance

@@ -7,7 +7,7 @@ from zope.interface.verify import verifyObject
 
 from nova_tx.errors import NoValidHost
 from nova_tx.flags import SchedulerFlags
-from nova_tx.model import Host
+from nova_tx.model.hosts import Host
 from nova_tx.scheduler.policies.chance import Chance
 from nova_tx.scheduler.policies.interfaces import IPolicy
 from nova_tx.scheduler.policies.simple import Simple

@@ -16,7 +16,7 @@ from nova_tx.db import instances, schema, services
 from nova_tx.db.engine import Database, now
 from nova_tx.errors import WrongState
 from nova_tx.flags import BusFlags, NodeFlags, SchedulerFlags
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 from nova_tx.rpc.memory import MemoryRPC
 from nova_tx.scheduler.client import SchedulerClient
 from nova_tx.scheduler.policies.simple import Simple

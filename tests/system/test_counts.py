@@ -11,7 +11,7 @@ from twisted.internet import reactor
 from nova_tx import states
 from nova_tx.context import RequestContext
 from nova_tx.db import networks
-from nova_tx.model import InstanceDetails
+from nova_tx.model.instances import InstanceDetails
 from nova_tx.operations.instances import Wanted
 from nova_tx.testing.cloud import MemoryCloud
 

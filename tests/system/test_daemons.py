@@ -14,7 +14,7 @@ import pytest
 from nova_tx import states
 from nova_tx.db import overview
 from nova_tx.local import processes
-from nova_tx.model import Instance
+from nova_tx.model.instances import Instance
 from nova_tx.testing.daemons import Daemons, free_plan, until
 from nova_tx.testing.rabbitmq import free_port
 

@@ -17,7 +17,7 @@ from nova_tx import states
 from nova_tx.context import RequestContext
 from nova_tx.db import networks
 from nova_tx.flags import ComputeFlags
-from nova_tx.model import GuestSpec
+from nova_tx.model.guests import GuestSpec
 from nova_tx.operations.instances import Wanted
 from nova_tx.testing.cloud import MemoryCloud
 from nova_tx.virt.fake import FakeDriver

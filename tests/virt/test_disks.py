@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import deferLater
 
 from nova_tx.errors import ProcessFailed
-from nova_tx.model import BootFiles
+from nova_tx.model.guests import BootFiles
 from nova_tx.process import Result
 from nova_tx.testing.guests import guest_spec
 from nova_tx.testing.runner import FakeRunner, hang

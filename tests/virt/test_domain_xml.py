@@ -8,7 +8,7 @@ from xml.etree.ElementTree import Element, fromstring
 
 import pytest
 
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.testing.guests import NIC
 from nova_tx.virt.libvirt.domain_xml import domain
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from nova_tx.flags import ComputeFlags
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.states import Power
 from nova_tx.testing.conformance.virt import make_virt_tests
 from nova_tx.testing.guests import guest_spec

@@ -8,7 +8,7 @@ from typing import Any
 from twisted.internet import reactor
 
 from nova_tx.flags import LibvirtFlags
-from nova_tx.model import GuestSpec
+from nova_tx.model.guests import GuestSpec
 from nova_tx.process import Runner
 from nova_tx.testing.conformance.virt import make_virt_tests
 from nova_tx.testing.guests import guest_spec

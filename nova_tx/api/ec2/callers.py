@@ -15,7 +15,7 @@ from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.roles import Roles
 from nova_tx.errors import AuthFailure, ProjectNotFound, SignatureMismatch, UserNotFound
 from nova_tx.flags import Ec2Flags
-from nova_tx.model import Membership
+from nova_tx.model.users import Membership
 
 
 class Callers:

@@ -16,7 +16,9 @@ from typing import Protocol
 from nova_tx import states
 from nova_tx.block_devices import ROOT
 from nova_tx.ids import instance_ec2_id, key_pair_ec2_id
-from nova_tx.model import Image, Instance, InstanceDetails, KeyPair
+from nova_tx.model.access import KeyPair
+from nova_tx.model.images import Image
+from nova_tx.model.instances import Instance, InstanceDetails
 from nova_tx.operations.public_keys import fingerprint_of_2011
 from nova_tx.operations.zones import Zone
 

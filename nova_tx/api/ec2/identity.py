@@ -16,15 +16,10 @@ from urllib.parse import parse_qsl
 
 from twisted.web.server import Request
 
+from nova_tx.api.ec2.faults import InvalidCombination
 from nova_tx.auth import signatures
 from nova_tx.context import Seal
-from nova_tx.errors import (
-    AuthFailure,
-    InvalidCombination,
-    InvalidInput,
-    MissingParameter,
-    RequestExpired,
-)
+from nova_tx.errors import AuthFailure, InvalidInput, MissingParameter, RequestExpired
 
 #: Parameters that carry the signature, not the action's meaning.
 PROTOCOL = frozenset(

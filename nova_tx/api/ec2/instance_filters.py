@@ -8,7 +8,7 @@ from nova_tx.api.ec2 import dialect
 from nova_tx.api.ec2.listing import Noun, Values
 from nova_tx.block_devices import ROOT
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model import InstanceDetails
+from nova_tx.model.instances import InstanceDetails
 
 #: Filters look at what new clients are told.
 _SAID = dialect.New()

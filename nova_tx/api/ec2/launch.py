@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from nova_tx.api.ec2 import schema
+from nova_tx.api.ec2.faults import PlacementGroupNotFound, Unsupported
 from nova_tx.block_devices import Mapped
-from nova_tx.errors import PlacementGroupNotFound, Unsupported
 
 
 @dataclass(frozen=True, kw_only=True)

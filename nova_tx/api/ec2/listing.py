@@ -15,7 +15,8 @@ from typing import Generic, TypeVar
 
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.dialect import Content
-from nova_tx.errors import InvalidCombination, InvalidInput, InvalidNextToken
+from nova_tx.api.ec2.faults import InvalidCombination, InvalidNextToken
+from nova_tx.errors import InvalidInput
 
 T = TypeVar("T")
 

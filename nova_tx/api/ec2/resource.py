@@ -14,14 +14,15 @@ from twisted.web.server import Request
 from nova_tx.api.ec2 import dialect, identity, schema, xml
 from nova_tx.api.ec2.action import Action
 from nova_tx.api.ec2.callers import Callers
+from nova_tx.api.ec2.faults import DryRun, InvalidAction
 from nova_tx.api.web import Answer, AsyncResource
 from nova_tx.auth.roles import Roles
 from nova_tx.context import RequestContext
-from nova_tx.errors import DryRun, InvalidAction, InvalidInput, Unauthorized
+from nova_tx.errors import InvalidInput, Unauthorized
 from nova_tx.flags import Ec2Flags
 from nova_tx.gate import Gate, Pace
 from nova_tx.log import in_context
-from nova_tx.model import Membership
+from nova_tx.model.users import Membership
 
 _log = Logger()
 

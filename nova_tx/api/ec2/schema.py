@@ -13,7 +13,8 @@ import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
-from nova_tx.errors import InvalidInput, MissingParameter, UnknownParameter
+from nova_tx.api.ec2.faults import UnknownParameter
+from nova_tx.errors import InvalidInput, MissingParameter
 
 P = TypeVar("P")
 

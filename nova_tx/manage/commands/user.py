@@ -5,7 +5,7 @@ from __future__ import annotations
 from nova_tx.db import lockouts
 from nova_tx.errors import UserNotFound
 from nova_tx.manage.parts import Parts
-from nova_tx.model import User
+from nova_tx.model.users import User
 
 
 async def admin(

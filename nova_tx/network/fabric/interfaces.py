@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 
 from zope.interface import Interface
 
-from nova_tx.model import NetworkPlan
+from nova_tx.model.networks import NetworkPlan
 
 
 class IFabric(Interface):

@@ -15,7 +15,7 @@ from zope.interface import implementer
 
 from nova_tx.errors import FabricError, ProcessFailed
 from nova_tx.flags import NetworkFlags
-from nova_tx.model import NetworkPlan
+from nova_tx.model.networks import NetworkPlan
 from nova_tx.network.fabric.dnsmasq import Dnsmasq
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.fabric.leases import listen

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from zope.interface import implementer
 
-from nova_tx.model import NetworkPlan
+from nova_tx.model.networks import NetworkPlan
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.fabric.plan import check_bridge
 

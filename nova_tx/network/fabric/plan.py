@@ -9,7 +9,7 @@ from ipaddress import IPv4Address, IPv4Network
 from typing import Any
 
 from nova_tx.errors import FabricError
-from nova_tx.model import DhcpHost, NetworkPlan
+from nova_tx.model.networks import DhcpHost, NetworkPlan
 
 #: Marks the bridges that we made, and may remove.
 ALIAS = "nova_tx"

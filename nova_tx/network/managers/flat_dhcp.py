@@ -10,7 +10,7 @@ from zope.interface import implementer
 from nova_tx.db import addresses, networks
 from nova_tx.errors import StartupError, WrongState
 from nova_tx.flags import Ec2Flags, NetworkFlags
-from nova_tx.model import FixedIp, Network, NetworkPlan
+from nova_tx.model.networks import FixedIp, Network, NetworkPlan
 from nova_tx.network.managers.interfaces import INetworkManager
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection
 from zope.interface import Attribute, Interface
 
-from nova_tx.model import FixedIp, Network, NetworkPlan
+from nova_tx.model.networks import FixedIp, Network, NetworkPlan
 
 
 class INetworkManager(Interface):

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from zope.interface import Attribute, Interface
 
-from nova_tx.model import Host, Instance
+from nova_tx.model.hosts import Host
+from nova_tx.model.instances import Instance
 
 
 class IPolicy(Interface):

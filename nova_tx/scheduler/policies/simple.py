@@ -8,7 +8,8 @@ from zope.interface import implementer
 
 from nova_tx.errors import NoValidHost
 from nova_tx.flags import SchedulerFlags
-from nova_tx.model import Host, Instance
+from nova_tx.model.hosts import Host
+from nova_tx.model.instances import Instance
 from nova_tx.scheduler.policies.interfaces import IPolicy
 
 

@@ -13,7 +13,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from nova_tx.errors import FabricError
-from nova_tx.model import DhcpHost, NetworkPlan
+from nova_tx.model.networks import DhcpHost, NetworkPlan
 from nova_tx.network.fabric.interfaces import IFabric
 
 #: Seconds after which a lease that was not reported is a failure.

@@ -21,7 +21,7 @@ from nova_tx.errors import (
     InvalidLaunchPermission,
 )
 from nova_tx.image.interfaces import IImages
-from nova_tx.model import ImageChange, ImageSource
+from nova_tx.model.images import ImageChange, ImageSource
 
 JOE = RequestContext("joe", "joe")
 EVE = RequestContext("eve", "eve")

@@ -14,7 +14,7 @@ from twisted.internet.defer import Deferred
 from zope.interface.verify import verifyObject
 
 from nova_tx.errors import VirtError
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
 

@@ -14,7 +14,7 @@ import shutil
 from twisted.internet.threads import deferToThread
 
 from nova_tx.errors import ProcessFailed
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.once import Once
 from nova_tx.process import IRunner
 from nova_tx.virt.libvirt.domain_xml import CONSOLE, DISK, LOCAL_DISK, RESCUE_DISK

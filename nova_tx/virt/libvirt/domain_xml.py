@@ -12,7 +12,7 @@ import os
 from xml.etree.ElementTree import Element, SubElement, tostring
 
 from nova_tx.block_devices import EPHEMERAL
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 
 #: Files in a guest's directory.
 DISK = "disk"

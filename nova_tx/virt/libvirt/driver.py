@@ -21,7 +21,7 @@ from zope.interface import implementer
 
 from nova_tx.errors import HypervisorAway, NovaError, ProcessFailed, StartupError, VirtError
 from nova_tx.flags import LibvirtFlags
-from nova_tx.model import BootFiles, GuestSpec
+from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.process import IRunner
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver

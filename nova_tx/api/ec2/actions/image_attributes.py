@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, SYSADMIN, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.faults import InvalidCombination
 from nova_tx.context import RequestContext
-from nova_tx.errors import InvalidCombination, InvalidInput, InvalidLaunchPermission
+from nova_tx.errors import InvalidInput, InvalidLaunchPermission
 from nova_tx.ids import check_image_id
-from nova_tx.model import Image, ImageChange
+from nova_tx.model.images import Image, ImageChange
 
 LAUNCH_PERMISSION, DESCRIPTION = "launchPermission", "description"
 #: The group of everybody; there is no other.

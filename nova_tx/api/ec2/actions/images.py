@@ -11,7 +11,7 @@ from nova_tx.api.ec2.listing import Listing, Noun, Values
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, MissingParameter
 from nova_tx.ids import check_image_id, instance_ec2_id, parse_instance_id
-from nova_tx.model import Image
+from nova_tx.model.images import Image
 
 #: Filters on what images have elsewhere, and none has here: nothing passes.
 _ABSENT = (

@@ -8,17 +8,12 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import SYSADMIN, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.faults import InvalidCombination, Unsupported
 from nova_tx.block_devices import ROOT
 from nova_tx.context import RequestContext
-from nova_tx.errors import (
-    InvalidBlockDevices,
-    InvalidCombination,
-    InvalidInput,
-    MissingParameter,
-    Unsupported,
-)
+from nova_tx.errors import InvalidBlockDevices, InvalidInput, MissingParameter
 from nova_tx.ids import instance_ec2_id, parse_instance_id
-from nova_tx.model import InstanceDetails
+from nova_tx.model.instances import InstanceDetails
 from nova_tx.operations.attributes import Attributes
 
 #: What DescribeInstanceAttribute tells.

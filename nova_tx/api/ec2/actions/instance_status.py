@@ -12,7 +12,7 @@ from nova_tx.api.ec2.instance_filters import INSTANCES, state_code, state_name, 
 from nova_tx.api.ec2.listing import Listing, Noun
 from nova_tx.context import RequestContext
 from nova_tx.ids import instance_ec2_id, parse_instance_id
-from nova_tx.model import InstanceDetails
+from nova_tx.model.instances import InstanceDetails
 
 
 def _runs(details: InstanceDetails) -> bool:

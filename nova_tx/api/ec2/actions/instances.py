@@ -10,14 +10,14 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, SYSADMIN, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.faults import InvalidCombination
 from nova_tx.api.ec2.instance_filters import INSTANCES
 from nova_tx.api.ec2.launch import AsAnyway, BlockDevice
 from nova_tx.api.ec2.listing import Listing
 from nova_tx.api.ec2.tagging import Tagged, pairs
 from nova_tx.context import RequestContext
-from nova_tx.errors import InvalidCombination
 from nova_tx.ids import check_image_id, instance_ec2_id, parse_instance_id
-from nova_tx.model import Instance, InstanceDetails
+from nova_tx.model.instances import Instance, InstanceDetails
 from nova_tx.operations.instances import Wanted
 
 

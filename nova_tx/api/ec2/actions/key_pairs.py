@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
+from nova_tx.api.ec2.faults import InvalidCombination
 from nova_tx.api.ec2.listing import Filtered, Noun
 from nova_tx.api.ec2.tagging import Tagged, pairs
 from nova_tx.context import RequestContext
-from nova_tx.errors import InvalidCombination, InvalidInput, MissingParameter
+from nova_tx.errors import InvalidInput, MissingParameter
 from nova_tx.ids import key_pair_ec2_id, parse_key_pair_id
-from nova_tx.model import KeyPair
+from nova_tx.model.access import KeyPair
 from nova_tx.operations.public_keys import RSA, fingerprint_of_2011
 
 

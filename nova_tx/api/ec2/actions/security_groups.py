@@ -10,7 +10,7 @@ from nova_tx.api.ec2.action import ALL, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.api.ec2.listing import Listing, Noun, Values
 from nova_tx.context import RequestContext
-from nova_tx.model import SecurityGroup, SecurityGroupRule
+from nova_tx.model.access import SecurityGroup, SecurityGroupRule
 
 
 def _of_rules(

@@ -10,7 +10,7 @@ from nova_tx.api.ec2.action import ALL, SYSADMIN, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.api.ec2.listing import Filter, Listing, Noun
 from nova_tx.context import RequestContext
-from nova_tx.model import Tag
+from nova_tx.model.instances import Tag
 
 _WILD = frozenset("*?\\")
 

@@ -11,7 +11,7 @@ from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.api.ec2.listing import Listing, Noun, Values
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, NotFound
-from nova_tx.model import INSTANCE_TYPES, InstanceType
+from nova_tx.model.instances import INSTANCE_TYPES, InstanceType
 
 
 class InstanceTypeNotFound(NotFound):

@@ -11,7 +11,7 @@ from nova_tx.api.ec2.dialect import NOT_REQUIRED, Content, Dialect
 from nova_tx.api.ec2.listing import Filtered, Noun
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, ZoneNotFound
-from nova_tx.model import Service
+from nova_tx.model.hosts import Service
 from nova_tx.operations.zones import Zone
 
 ZONES = Noun[Zone](

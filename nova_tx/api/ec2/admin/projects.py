@@ -9,7 +9,7 @@ from nova_tx.api.ec2.action import SUPERUSERS, Action
 from nova_tx.api.ec2.admin.said import adding, names, said
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.context import RequestContext
-from nova_tx.model import Project
+from nova_tx.model.users import Project
 
 
 class DescribeProject(Action):

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from nova_tx.api.ec2.action import SUPERUSERS, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.context import RequestContext
-from nova_tx.model import INSTANCE_TYPES
+from nova_tx.model.instances import INSTANCE_TYPES
 
 
 class DescribeInstanceTypes(Action):

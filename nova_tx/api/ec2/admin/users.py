@@ -10,7 +10,7 @@ from nova_tx.api.ec2.action import SUPERUSERS, Action
 from nova_tx.api.ec2.admin.said import said
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.context import RequestContext
-from nova_tx.model import User
+from nova_tx.model.users import User
 
 
 class DescribeUser(Action):
