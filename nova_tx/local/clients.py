@@ -53,13 +53,9 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[EC2Connection,
     missing = [name for name in wanted if not environment.get(name)]
     if missing:
         raise LocalError(f"{', '.join(missing)} not set: source the novarc of a cloud first.")
-    # a refusal is for the person to read, not to be tried again for a minute
-    if not boto.config.has_section("Boto"):
-        boto.config.add_section("Boto")
-    boto.config.set("Boto", "num_retries", "1")
     keys = (environment["EC2_ACCESS_KEY"], environment["EC2_SECRET_KEY"])
     ec2, s3 = urlsplit(environment["EC2_URL"]), urlsplit(environment["S3_URL"])
-    return (
+    found = (
         EC2Connection(
             *keys,
             is_secure=ec2.scheme == "https",
@@ -75,6 +71,10 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[EC2Connection,
             calling_format=OrdinaryCallingFormat(),
         ),
     )
+    for connection in found:
+        # a refusal is for the person to read, not to be tried again for a minute
+        connection.num_retries = 1
+    return found
 
 
 def sentence(reason: Exception) -> str:

@@ -51,14 +51,18 @@ def children(pid: int) -> list[int]:
 
 
 def processes(cloud: Daemons) -> set[int]:
-    """Processes that answer some of many connections, by the log."""
+    """Processes that answer some of many connections, by the log; two at the most."""
     before = len(cloud.log("nova-api"))
     url = cloud.environment["EC2_URL"].partition("/services")[0]
-    for _ in range(20):
+    seen: set[int] = set()
+    for _ in range(400):  # an idle machine may wake the same one many times in a row
         with urllib.request.urlopen(f"{url}/", timeout=30.0) as answer:
             answer.read()
-    lines = cloud.log("nova-api")[before:].splitlines()
-    return {int(line.split()[0]) for line in lines if "GET / 200" in line}
+        lines = cloud.log("nova-api")[before:].splitlines()
+        seen = {int(line.split()[0]) for line in lines if "GET / 200" in line}
+        if len(seen) == 2:
+            break
+    return seen
 
 
 def client(cloud: Daemons, secret: str | None = None, key: str | None = None) -> Any:
@@ -94,7 +98,6 @@ def test_both_serve(cloud: Daemons) -> None:
     both = processes(cloud)
     assert len(both) == 2
     assert all(ask(cloud) == "" for _ in range(20))
-    assert all(f"\n{pid} " in cloud.log("nova-api") for pid in both)
 
 
 def test_a_killed_one_comes_back(cloud: Daemons) -> None:
