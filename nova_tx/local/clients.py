@@ -18,7 +18,6 @@ from nova_tx.local.boto_shim import (
     OrdinaryCallingFormat,
     RegionInfo,
     S3Connection,
-    boto,
 )
 from nova_tx.local.terminal import LocalError
 
