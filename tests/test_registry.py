@@ -18,10 +18,29 @@ from nova_tx.auth.interfaces import IUsers
 from nova_tx.image.interfaces import IImages
 from nova_tx.manage.catalogue import categories
 from nova_tx.network.managers.interfaces import INetworkManager
+from nova_tx.objectstore.action import Actions
+from nova_tx.objectstore.interfaces import IStore
 from nova_tx.operations import Operations
 from nova_tx.scheduler.policies.interfaces import IPolicy
 from nova_tx.taps.parts import drivers
 from nova_tx.virt.interfaces import IVirtDriver
+
+
+def test_s3_actions() -> None:
+    """The objectstore has these S3 calls, and no others."""
+    assert set(Actions(cast(IStore, None)).named) == {
+        "CreateBucket",
+        "DeleteBucket",
+        "DeleteObject",
+        "GetBucketAcl",
+        "GetBucketLocation",
+        "GetObject",
+        "GetObjectAcl",
+        "HeadBucket",
+        "ListBuckets",
+        "ListObjects",
+        "PutObject",
+    }
 
 
 def test_actions() -> None:

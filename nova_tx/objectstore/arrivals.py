@@ -19,7 +19,7 @@ from nova_tx.errors import ImageError, ImageUnavailable, WrongState
 from nova_tx.model.images import Image
 from nova_tx.objectstore import unbundle
 from nova_tx.objectstore.body import Body
-from nova_tx.objectstore.files import Writer
+from nova_tx.objectstore.disk.files import Writer
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
 

@@ -6,8 +6,8 @@ import re
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
+from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import InvalidRange, PreconditionFailed
-from nova_tx.objectstore.files import Facts
 
 _RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
 

@@ -37,10 +37,11 @@ from nova_tx.errors import (
 )
 from nova_tx.gate import Gate
 from nova_tx.objectstore import xml
+from nova_tx.objectstore.action import Actions, Asked
+from nova_tx.objectstore.answer import Answer, xml_answer
 from nova_tx.objectstore.calls import Call, Caller, read_call
 from nova_tx.objectstore.faults import InsufficientStorage
 from nova_tx.objectstore.images import NAME, Images
-from nova_tx.objectstore.objects import Answer, Objects, xml_answer
 from nova_tx.objectstore.request import StreamingRequest
 
 _log = Logger()
@@ -75,7 +76,7 @@ class Door:
         users: IUsers,
         roles: Roles,
         clock: IReactorTime,
-        objects: Objects,
+        actions: Actions,
         images: Images,
         gate: Gate,
     ) -> None:
@@ -87,7 +88,7 @@ class Door:
         self._users = KnownUsers(users, clock)
         self._roles = roles
         self._clock = clock
-        self._objects = objects
+        self._actions = actions
         self._images = images
 
     async def serve(self, request: StreamingRequest, request_id: str) -> None:
@@ -109,8 +110,9 @@ class Door:
     async def _answer(self, request: StreamingRequest, request_id: str) -> Answer | None:
         call = read_call(request.method, request.uri, request.requestHeaders)
         caller, payload = await self._identify(call, request, request_id)
-        doors = self._images if call.bucket == NAME else self._objects
-        return await doors.serve(call, caller, request, payload)
+        if call.bucket == NAME:
+            return await self._images.serve(call, caller, request, payload)
+        return await self._actions.find(call).run(Asked(call, caller, request, payload))
 
     async def _identify(
         self, call: Call, request: StreamingRequest, request_id: str

@@ -18,10 +18,12 @@ from nova_tx.errors import (
 from nova_tx.ids import check_image_id
 from nova_tx.image.wire import change_from_wire, to_wire
 from nova_tx.model.images import Image, ImageChange, ImageSource
+from nova_tx.objectstore.access import usable
+from nova_tx.objectstore.answer import Answer, swallow
 from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed
-from nova_tx.objectstore.objects import Answer, Objects, swallow
+from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.registrations import Registrations, parse_location
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
@@ -41,7 +43,7 @@ class Images:
         registrations: Registrations,
         arrivals: Arrivals,
         shelf: Shelf,
-        objects: Objects,
+        store: IStore,
         users: IUsers,
         database: Database,
         files: IPool,
@@ -50,7 +52,7 @@ class Images:
         self._registrations = registrations
         self._arrivals = arrivals
         self._shelf = shelf
-        self._objects = objects
+        self._store = store
         self._users = users
         self._database = database
         self._files = files
@@ -114,7 +116,7 @@ class Images:
 
     async def _register(self, call: Call, caller: Caller) -> Answer:
         location = str(_short(_needed(call, "image_location")))
-        await self._objects.usable(caller, parse_location(location)[0])
+        await usable(self._store, caller, parse_location(location)[0])
         image = await self._registrations.register(
             caller.context,
             _needed(call, "image_id"),

@@ -37,9 +37,8 @@ from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import Manifest
 from nova_tx.model.images import Image
 from nova_tx.objectstore import unbundle
-from nova_tx.objectstore.files import pieces
+from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.shelf import Shelf
-from nova_tx.objectstore.store import Store
 from nova_tx.objectstore.threads import IPool
 
 _log = Logger()
@@ -72,7 +71,7 @@ class Registrations:
         self,
         shelf: Shelf,
         max_bytes: int,
-        store: Store,
+        store: IStore,
         authority: Authority,
         database: Database,
         pool: IPool,
@@ -164,10 +163,9 @@ class Registrations:
 
     def _read_manifest(self, bucket: str, key: str) -> bytes:
         try:
-            file, facts = self._store.open(bucket, key)
+            return _first(self._store.read(bucket, key)[1], manifests.MAX_BYTES + 1)
         except (BucketNotFound, KeyNotFound):
             raise ImageNotFound(f"there is no manifest {bucket}/{key}") from None
-        return b"".join(pieces(file, min(facts.size, manifests.MAX_BYTES + 1)))
 
     # The work.
 
@@ -251,10 +249,9 @@ class Registrations:
 
         def read_part(name: str) -> Iterator[bytes]:
             try:
-                file, facts = self._store.open(bucket, f"{above}/{name}" if above else name)
+                return self._store.read(bucket, f"{above}/{name}" if above else name)[1]
             except (BucketNotFound, KeyNotFound):
                 raise ImageError(f"part {name} of the bundle is missing") from None
-            return pieces(file, facts.size)
 
         unbundle.decrypt(
             manifest, self._authority.key(), read_part, self._archive(image_id), self._keep_on
@@ -274,6 +271,16 @@ class Registrations:
 
     def _archive(self, image_id: str) -> str:
         return os.path.join(self._shelf.scratch(image_id), "image.tar.gz")
+
+
+def _first(pieces: Iterator[bytes], most: int) -> bytes:
+    """The beginning of an object; all of it, if it is that short."""
+    found = b""
+    for piece in pieces:
+        found += piece
+        if len(found) >= most:
+            break
+    return found[:most]
 
 
 def _other(image_id: str | None) -> str | None:

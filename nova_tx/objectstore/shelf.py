@@ -10,7 +10,7 @@ import shutil
 from twisted.internet.defer import DeferredLock
 
 from nova_tx.ids import check_image_id
-from nova_tx.objectstore.files import sync_directory
+from nova_tx.objectstore.disk.files import sync_directory
 
 _WORK = ".new"
 

@@ -19,15 +19,16 @@ from nova_tx.errors import StartupError
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
+from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.arrivals import Arrivals
+from nova_tx.objectstore.disk.filesystem import FilesystemStore
 from nova_tx.objectstore.door import Door
 from nova_tx.objectstore.images import Images
-from nova_tx.objectstore.objects import Objects
+from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.patience import Channel, Watch
 from nova_tx.objectstore.registrations import Registrations
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
-from nova_tx.objectstore.store import Store
 from nova_tx.objectstore.threads import IPool, Pool
 
 #: Threads for what is short, for large bodies, and images unbundled at once.
@@ -130,7 +131,7 @@ class Objectstore:
             Pool(reactor, "images", _IMAGE_THREADS),
         )
         files, bodies, unbundling = self._pools
-        self._store = Store(s3.buckets_path)
+        self._store: IStore = FilesystemStore(s3.buckets_path, files, bodies)
         self._shelf = Shelf(images.images_path)
         self._arrivals = Arrivals(self._shelf, images.image_max_bytes, database, bodies)
         self._registrations = Registrations(
@@ -141,17 +142,16 @@ class Objectstore:
             database,
             unbundling,
         )
-        objects = Objects(self._store, files, bodies)
         door = Door(
             users,
             Roles(auth),
             reactor,
-            objects,
+            Actions(self._store),
             Images(
                 self._registrations,
                 self._arrivals,
                 self._shelf,
-                objects,
+                self._store,
                 users,
                 database,
                 files,
@@ -170,7 +170,7 @@ class Objectstore:
         for pool in self._pools:
             pool.start()
         try:
-            await self._pools[0].run(self._store.prepare)
+            await self._store.open()
             await self._pools[0].run(self._shelf.prepare)
             await self._arrivals.start()
             await self._registrations.start()
@@ -181,5 +181,6 @@ class Objectstore:
         """Wait for the requests in hand; registrations begin again at the next start."""
         await self.site.drain()
         await self._registrations.stop()
+        await self._store.close()
         for pool in self._pools:
             await pool.stop()

@@ -8,8 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import quote
 from xml.sax.saxutils import escape
 
-from nova_tx.objectstore.files import Facts
-from nova_tx.objectstore.store import Bucket, Listing
+from nova_tx.objectstore.facts import Bucket, Facts, Listing
 
 CONTENT_TYPE = "application/xml; charset=UTF-8"
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"

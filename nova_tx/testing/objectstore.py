@@ -19,9 +19,9 @@ from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.image.bundles import bundle
 from nova_tx.image.objectstore import ObjectstoreImages
 from nova_tx.model.images import ImageChange
-from nova_tx.objectstore.files import Facts
+from nova_tx.objectstore.disk.store import Store
+from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.site import Objectstore
-from nova_tx.objectstore.store import Store
 from nova_tx.objectstore.threads import InlinePool
 from nova_tx.testing.objectstore_server import flags_for, known_users
 
@@ -64,11 +64,11 @@ def make_bundle(directory: Path, content: bytes, **options: Any) -> tuple[str, .
     )
 
 
-def put(store: Store, bucket: str, key: str, content: bytes) -> None:
+def put(store: Store, bucket: str, key: str, content: bytes, modified: float = 0.0) -> None:
     """An object, past the door."""
     path, file = store.begin()
     file.write(content)
-    store.commit(path, file, bucket, key, Facts(len(content), "0" * 32, 0.0, {}, {}))
+    store.commit(path, file, bucket, key, Facts(len(content), "0" * 32, modified, {}, {}))
 
 
 class RunningObjectstore:
@@ -139,7 +139,7 @@ async def running_objectstore(
     install_authority(str(directory))
     running = RunningObjectstore(directory, database, reactor)
     await running.open()
-    running.store.create("bucket", "joe")
+    running.store.create(Bucket("bucket", "joe", 0.0))
     try:
         yield running
     finally:

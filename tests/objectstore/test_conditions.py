@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from nova_tx.objectstore.conditions import http_date, is_unchanged, part
+from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import InvalidRange, PreconditionFailed
-from nova_tx.objectstore.files import Facts
 
 FACTS = Facts(10, "abc", 1_000_000.5, {}, {})
 BEFORE, THEN, AFTER = (http_date(1_000_000 + seconds) for seconds in (-1, 0, 1))

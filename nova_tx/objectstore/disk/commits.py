@@ -8,7 +8,7 @@ from __future__ import annotations
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from nova_tx.objectstore.store import New, Store
+from nova_tx.objectstore.disk.store import New, Store
 from nova_tx.objectstore.threads import IPool
 
 #: Batches that are written at once, and objects of each.
@@ -29,6 +29,7 @@ class Commits:
         Fires when an object is safe.
 
         @raise BucketNotFound: the bucket was removed meanwhile.
+        @raise PreconditionFailed: by its condition.
         """
         done: Deferred[None] = Deferred()
         self._waiting.append((new, done))

@@ -5,20 +5,23 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.disk.files import pieces
+from nova_tx.objectstore.disk.paths import path_of
+from nova_tx.objectstore.disk.store import New, Store
+from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.faults import (
     BucketAlreadyExists,
     BucketNotEmpty,
     InvalidBucketName,
     KeyTooLong,
+    PreconditionFailed,
 )
-from nova_tx.objectstore.files import Facts, pieces
-from nova_tx.objectstore.names import path_of
-from nova_tx.objectstore.store import New, Store
 from nova_tx.testing.objectstore import put
 
 
@@ -26,7 +29,7 @@ from nova_tx.testing.objectstore import put
 def store(tmp_path: Path) -> Store:
     found = Store(str(tmp_path / "buckets"))
     found.prepare()
-    found.create("bucket", "joe")
+    found.create(Bucket("bucket", "joe", 0.0))
     return found
 
 
@@ -41,7 +44,7 @@ def _get(store: Store, key: str) -> bytes:
 def test_bucket_names(store: Store, name: str) -> None:
     """A name that could be a path, or ours, is no bucket's."""
     with pytest.raises(InvalidBucketName):
-        store.create(name, "joe")
+        store.create(Bucket(name, "joe", 0.0))
     with pytest.raises(InvalidBucketName):
         store.bucket(name)
 
@@ -49,15 +52,15 @@ def test_bucket_names(store: Store, name: str) -> None:
 def test_bucket(store: Store) -> None:
     """A bucket is its maker's, once, until it is removed."""
     first = store.bucket("bucket")
-    assert store.create("bucket", "joe") == first
+    assert store.create(Bucket("bucket", "joe", 0.0)) == first
     with pytest.raises(BucketAlreadyExists):
-        store.create("bucket", "eve")
+        store.create(Bucket("bucket", "eve", 0.0))
     assert store.buckets() == (first,)
     store.remove_bucket("bucket")
     assert store.buckets() == ()
     with pytest.raises(BucketNotFound):
         store.remove_bucket("bucket")
-    assert store.create("bucket", "eve").owner == "eve"
+    assert store.create(Bucket("bucket", "eve", 0.0)).owner == "eve"
 
 
 @pytest.mark.parametrize("key", [".", "..", "bucket.json", "a/../../b", "k" * 64, "k" * 1024, "\0"])
@@ -175,6 +178,59 @@ def test_facts(store: Store) -> None:
     file, found = store.open("bucket", "key")
     file.close()
     assert found == facts
+
+
+def test_changes(store: Store) -> None:
+    """What is changed of an object stays with it until it is replaced, and no longer."""
+    put(store, "bucket", "key", b"content", 1.0)
+    given = (("eve", "READ"),)
+    changed = store.change("bucket", "key", lambda now: replace(now, grants=given, tags={"a": "b"}))
+    file, found = store.open("bucket", "key")
+    file.close()
+    assert found == changed and (found.grants, found.tags) == (given, {"a": "b"})
+    put(store, "bucket", "key", b"content", 2.0)
+    file, found = store.open("bucket", "key")
+    file.close()
+    assert (found.grants, found.tags) == ((), {})
+
+
+def test_changes_of_nothing(store: Store, tmp_path: Path) -> None:
+    """An object that is not there can't be changed; one that was changed leaves nothing."""
+    with pytest.raises(KeyNotFound):
+        store.change("bucket", "key", lambda now: now)
+    put(store, "bucket", "a" * 100, b"content")
+    store.change("bucket", "a" * 100, lambda now: replace(now, tags={"a": "b"}))
+    store.remove("bucket", "a" * 100)
+    assert list((tmp_path / "buckets" / "bucket" / "objects").iterdir()) == []
+    assert list((tmp_path / "buckets" / ".new").iterdir()) == []
+
+
+def test_bucket_changes(store: Store, tmp_path: Path) -> None:
+    """What is changed of a bucket is known at the next start."""
+    given = {"grants": (("eve", "READ"),), "cors": ({"AllowedMethod": ["GET"]},)}
+    changed = store.change_bucket("bucket", lambda now: replace(now, **given))
+    assert store.bucket("bucket") == changed == Store(str(tmp_path / "buckets")).bucket("bucket")
+    with pytest.raises(BucketNotFound):
+        store.change_bucket("other", lambda now: now)
+
+
+def test_conditions(store: Store) -> None:
+    """A condition sees what is there at the moment of the change, and prevents it."""
+    seen: list[Facts | None] = []
+
+    def refuse(now: Facts | None) -> None:
+        seen.append(now)
+        raise PreconditionFailed("no")
+
+    path, file = store.begin()
+    with pytest.raises(PreconditionFailed):
+        store.commit(path, file, "bucket", "key", Facts(0, "", 0.0, {}, {}), refuse)
+    store.abort(path, file)
+    put(store, "bucket", "key", b"content")
+    with pytest.raises(PreconditionFailed):
+        store.remove("bucket", "key", refuse)
+    assert _get(store, "key") == b"content"
+    assert [each and each.size for each in seen] == [None, 7]
 
 
 KEYS = ("B", "a", "a/1", "a/2", "a/2/x", "b", "p" * 63, "p" * 64, "p" * 65, "p" * 200, "ü", "日")

@@ -10,33 +10,18 @@ import json
 import os
 import struct
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import BinaryIO
+from dataclasses import replace
+from typing import Any, BinaryIO
+
+from nova_tx.objectstore.facts import Facts
 
 _MAGIC = b"nova-tx1"
 _PIECE = 2**20
 #: Bytes of a long file that the disk is given at a time.
 _STRETCH = 2**23
+#: What tells an object from the one that it replaced.
+_OF = ("etag", "modified")
 _END = struct.Struct(">I8s")
-
-
-@dataclass(frozen=True)
-class Facts:
-    """
-    What is known of an object.
-
-    @ivar size: bytes.
-    @ivar etag: MD5 in hex.
-    @ivar modified: seconds since 1970, UTC.
-    @ivar headers: what was sent to be kept: lower-case names (content-type, x-amz-meta-…).
-    @ivar checksums: by algorithm as in C{x-amz-checksum-…}, base64.
-    """
-
-    size: int
-    etag: str
-    modified: float
-    headers: dict[str, str]
-    checksums: dict[str, str]
 
 
 def facts_bytes(facts: Facts) -> bytes:
@@ -57,10 +42,31 @@ def read_facts(file: BinaryIO) -> Facts:
     length, magic = _END.unpack(os.pread(file.fileno(), _END.size, end))
     if magic != _MAGIC or length > end:
         raise ValueError("no object")
-    facts = Facts(**json.loads(os.pread(file.fileno(), length, end - length)))
+    facts = _facts(json.loads(os.pread(file.fileno(), length, end - length)))
     if facts.size != end - length:
         raise ValueError("not as long as it was")
     return facts
+
+
+def _facts(known: dict[str, Any]) -> Facts:
+    known["grants"] = tuple((who, what) for who, what in known.get("grants", ()))
+    known["parts"] = tuple(known.get("parts", ()))
+    return Facts(**known)
+
+
+def changes_bytes(facts: Facts) -> bytes:
+    """What can be changed of an object, and of which object it is."""
+    names = (*_OF, "grants", "tags")
+    return json.dumps({name: getattr(facts, name) for name in names}).encode()
+
+
+def changed_facts(facts: Facts, changes: bytes) -> Facts:
+    """An object's facts with its changes; those of an object that was replaced are none."""
+    found = json.loads(changes)
+    if any(found[name] != getattr(facts, name) for name in _OF):
+        return facts
+    grants = tuple((who, what) for who, what in found["grants"])
+    return replace(facts, grants=grants, tags=found["tags"])
 
 
 class Writer:

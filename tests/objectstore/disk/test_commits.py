@@ -9,9 +9,9 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from nova_tx.errors import BucketNotFound
-from nova_tx.objectstore.commits import Commits
-from nova_tx.objectstore.files import Facts
-from nova_tx.objectstore.store import New, Store
+from nova_tx.objectstore.disk.commits import Commits
+from nova_tx.objectstore.disk.store import New, Store
+from nova_tx.objectstore.facts import Bucket, Facts
 
 
 class _Held:
@@ -42,7 +42,7 @@ class _Held:
 def store(tmp_path: Path) -> Store:
     found = Store(str(tmp_path))
     found.prepare()
-    found.create("bucket", "joe")
+    found.create(Bucket("bucket", "joe", 0.0))
     return found
 
 

@@ -1,8 +1,9 @@
 """
-Buckets and objects in the file system. Everything here blocks: call it in a thread.
+Files of buckets and objects. Everything here blocks: call it in a thread.
 
 C{<path>/<bucket>/} holds C{bucket.json} and C{objects/}; C{<path>/.new/} what is
-not there yet.  An object comes into being by a rename, after its bytes are safe.
+not there yet.  An object comes into being by a rename, after its bytes are safe; what is
+changed of it then is in a file beside it.
 """
 
 from __future__ import annotations
@@ -14,59 +15,33 @@ import json
 import os
 import secrets
 import shutil
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TypeVar
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
-from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
-from nova_tx.objectstore.files import (
-    Facts,
+from nova_tx.objectstore.disk.files import (
+    changed_facts,
+    changes_bytes,
     facts_bytes,
     read_facts,
     start_writing,
     sync_directory,
     write_small,
 )
-from nova_tx.objectstore.names import check_bucket, check_key, entries, path_of
+from nova_tx.objectstore.disk.paths import beside, entries, path_of
+from nova_tx.objectstore.facts import Bucket, Facts, Listing
+from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
+from nova_tx.objectstore.interfaces import Condition
+from nova_tx.objectstore.names import check_bucket, check_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
-_NEW = ".new"
+_NEW, _BUCKET = ".new", "bucket.json"
 #: Bytes of an object that is read as a whole.
 SMALL = 2**16
-
-
-@dataclass(frozen=True)
-class Bucket:
-    """
-    A bucket.
-
-    @ivar owner: the project that made it.
-    @ivar created: seconds since 1970, UTC.
-    """
-
-    name: str
-    owner: str
-    created: float
-
-
-@dataclass(frozen=True)
-class Listing:
-    """
-    A page of a bucket's keys.
-
-    @ivar objects: keys with their facts, in the order of their bytes.
-    @ivar prefixes: what keys that go on after a delimiter have in common.
-    @ivar last: where the next page begins after, None if this is the last one.
-    """
-
-    objects: tuple[tuple[str, Facts], ...]
-    prefixes: tuple[str, ...]
-    last: str | None
 
 
 @dataclass(frozen=True)
@@ -77,6 +52,7 @@ class New:
     key: str
     content: bytes
     facts: Facts
+    condition: Condition | None = None
 
 
 class Store:
@@ -87,6 +63,8 @@ class Store:
         self._new = os.path.join(path, _NEW)
         # names are changed by one thread at a time; what takes long is done outside
         self._names = Lock()
+        # what is known of buckets and objects is changed by one thread at a time
+        self._changes = Lock()
         self._known: dict[str, Bucket] = {}
         self._mine = secrets.token_hex(8)
         self._numbers = itertools.count()
@@ -121,28 +99,25 @@ class Store:
         """
         found = self._known.get(name)
         if found is None:
-            path = os.path.join(self._path, check_bucket(name), "bucket.json")
+            path = os.path.join(self._path, check_bucket(name), _BUCKET)
             try:
                 with self._names, open(path) as file:
-                    found = self._known[name] = Bucket(name=name, **json.load(file))
+                    found = self._known[name] = _read_bucket(name, json.load(file))
             except (FileNotFoundError, NotADirectoryError):
                 raise BucketNotFound(f"the bucket {name} does not exist") from None
         return found
 
-    def create(self, name: str, owner: str) -> Bucket:
+    def create(self, bucket: Bucket) -> Bucket:
         """
-        Make a bucket; one that the owner has already is left as it is.
+        Make a bucket; one that its owner has already is left as it is.
 
         @raise BucketAlreadyExists: another project has it.
         """
-        check_bucket(name)
+        name = check_bucket(bucket.name)
         new = self._unnamed()
         try:
             os.makedirs(os.path.join(new, "objects"), mode=0o700)
-            with open(os.path.join(new, "bucket.json"), "w") as file:
-                json.dump({"owner": owner, "created": time.time()}, file)
-                file.flush()
-                os.fsync(file.fileno())
+            _write_bucket(os.path.join(new, _BUCKET), bucket)
             sync_directory(new)
             with self._names:
                 os.rename(new, os.path.join(self._path, name))
@@ -150,10 +125,32 @@ class Store:
             shutil.rmtree(new, ignore_errors=True)
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            if self.bucket(name).owner != owner:
+            if self.bucket(name).owner != bucket.owner:
                 raise BucketAlreadyExists(f"the name {name} is taken") from None
         sync_directory(self._path)
         return self.bucket(name)
+
+    def change_bucket(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
+        """
+        Change what is known of a bucket, but its name, owner and age.
+
+        @raise BucketNotFound: there is none.
+        """
+        new = self._unnamed()
+        directory = os.path.join(self._path, check_bucket(name))
+        with self._changes:
+            changed = change(self.bucket(name))
+            try:
+                _write_bucket(new, changed)
+                with self._names:
+                    os.replace(new, os.path.join(directory, _BUCKET))
+                    self._known[name] = changed
+            except FileNotFoundError:
+                raise BucketNotFound(f"the bucket {name} does not exist") from None
+            finally:
+                _forget(new)
+        _sync([directory])
+        return changed
 
     def remove_bucket(self, name: str) -> None:
         """
@@ -186,17 +183,26 @@ class Store:
         """A path for what has no name yet: 32 hex digits that nobody had before."""
         return os.path.join(self._new, f"{self._mine}{next(self._numbers):016x}")
 
-    def commit(self, path: str, file: BinaryIO, bucket: str, key: str, facts: Facts) -> None:
+    def commit(
+        self,
+        path: str,
+        file: BinaryIO,
+        bucket: str,
+        key: str,
+        facts: Facts,
+        condition: Condition | None = None,
+    ) -> None:
         """
         Make an upload the object; when this returns it is safe on the disk.
 
         @raise BucketNotFound: the bucket was removed meanwhile.
+        @raise PreconditionFailed: by the condition.
         """
         with file:
             file.write(facts_bytes(facts))
             file.flush()
             os.fsync(file.fileno())
-        _sync(self._name(path, bucket, key))
+        _sync(self._name(path, bucket, key, condition))
 
     def held(self, bucket: str, key: str) -> int | None:
         """
@@ -254,20 +260,23 @@ class Store:
                 os.fdatasync(descriptor)
             finally:
                 os.close(descriptor)
-            return self._name(path, new.bucket, new.key)
+            return self._name(path, new.bucket, new.key, new.condition)
         except BaseException:
             _forget(path)
             raise
 
-    def _name(self, path: str, bucket: str, key: str) -> Iterable[str]:
+    def _name(self, path: str, bucket: str, key: str, condition: Condition | None) -> Iterable[str]:
         """
         Give a new file its name; returns the directories that are changed, the last one first.
 
         @raise BucketNotFound: the bucket was removed meanwhile.
+        @raise PreconditionFailed: by the condition.
         """
         *above, name = path_of(check_key(key))
         chain = [self._objects(bucket)]
         with self._names:
+            if condition is not None:
+                condition(self._now(bucket, key))
             for piece in above:
                 chain.append(os.path.join(chain[-1], piece))
             try:
@@ -298,10 +307,18 @@ class Store:
         except (FileNotFoundError, NotADirectoryError):
             raise KeyNotFound("the key does not exist") from None
         try:
-            return file, read_facts(file)
+            return file, _as_changed(path, read_facts(file))
         except BaseException:
             file.close()
             raise
+
+    def _now(self, bucket: str, key: str) -> Facts | None:
+        try:
+            file, facts = self.open(bucket, key)
+        except KeyNotFound:
+            return None
+        file.close()
+        return facts
 
     def look(self, bucket: str, key: str) -> tuple[BinaryIO | None, bytes, Facts]:
         """
@@ -315,21 +332,52 @@ class Store:
         with file:
             return None, os.pread(file.fileno(), facts.size, 0), facts
 
-    def remove(self, bucket: str, key: str) -> None:
+    def change(self, bucket: str, key: str, change: Callable[[Facts], Facts]) -> Facts:
+        """
+        Change an object's grants and tags: in a file beside it, which says of which object.
+
+        @raise BucketNotFound, KeyNotFound: there is none.
+        """
+        *above, name = path_of(check_key(key))
+        directory = os.path.join(self._objects(bucket), *above)
+        new = self._unnamed()
+        with self._changes:
+            file, facts = self.open(bucket, key)
+            file.close()
+            changed = change(facts)
+            try:
+                with open(new, "xb") as file:
+                    file.write(changes_bytes(changed))
+                    file.flush()
+                    os.fsync(file.fileno())
+                with self._names:
+                    os.replace(new, os.path.join(directory, beside(name)))
+            except FileNotFoundError:
+                raise KeyNotFound("the key does not exist") from None
+            finally:
+                _forget(new)
+        _sync([directory])
+        return changed
+
+    def remove(self, bucket: str, key: str, condition: Condition | None = None) -> None:
         """
         Remove an object; one that is not there is nothing.
 
         @raise BucketNotFound: there is no such bucket.
+        @raise PreconditionFailed: by the condition.
         """
         self.bucket(bucket)
         *above, name = path_of(check_key(key))
         objects = self._objects(bucket)
         directory = os.path.join(objects, *above)
         with self._names:
+            if condition is not None:
+                condition(self._now(bucket, key))
             try:
                 os.unlink(os.path.join(directory, name))
             except FileNotFoundError:
                 return
+            _forget(os.path.join(directory, beside(name)))
             while directory != objects:
                 try:
                     os.rmdir(directory)
@@ -387,6 +435,29 @@ class Store:
                     yield from self._keys(os.path.join(directory, name), key, prefix, after)
             elif key.startswith(prefix) and key > after:
                 yield key
+
+
+def _as_changed(path: str, facts: Facts) -> Facts:
+    """The facts of an object with what was changed of it since."""
+    directory, name = os.path.split(path)
+    try:
+        with open(os.path.join(directory, beside(name)), "rb") as file:
+            return changed_facts(facts, file.read())
+    except FileNotFoundError:
+        return facts
+
+
+def _write_bucket(path: str, bucket: Bucket) -> None:
+    with open(path, "w") as file:
+        json.dump({name: value for name, value in vars(bucket).items() if name != "name"}, file)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _read_bucket(name: str, known: dict[str, Any]) -> Bucket:
+    grants = tuple((who, what) for who, what in known.pop("grants", ()))
+    cors = tuple(known.pop("cors", ()))
+    return Bucket(name=name, grants=grants, cors=cors, **known)
 
 
 def _forget(path: str) -> None:

@@ -1,0 +1,122 @@
+"""What an S3 call is, and which one a request asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Iterable
+from dataclasses import dataclass
+from types import ModuleType
+from typing import ClassVar
+
+import nova_tx.objectstore.actions
+from nova_tx.auth.s3_payload import Payload
+from nova_tx.objectstore.answer import Answer
+from nova_tx.objectstore.calls import Call, Caller
+from nova_tx.objectstore.faults import InvalidArgument, MethodNotAllowed, NotImplementedHere
+from nova_tx.objectstore.interfaces import IStore
+from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.registry import by_name, definitions, is_class
+
+#: What a call is about.
+SERVICE, BUCKET, OBJECT = "the service", "a bucket", "an object"
+
+#: Names in a query that mean another call than the same without them; any other means nothing.
+# fmt: off
+SUBRESOURCES = frozenset(
+    (
+        "accelerate", "acl", "analytics", "attributes", "cors", "delete", "encryption",
+        "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location", "logging",
+        "metadataTable", "metrics", "notification", "object-lock", "ownershipControls",
+        "partNumber", "policy", "policyStatus", "publicAccessBlock", "replication",
+        "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent",
+        "uploadId", "uploads", "versionId", "versioning", "versions", "website",
+    )
+)
+# fmt: on
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request whose caller is known."""
+
+    call: Call
+    caller: Caller
+    request: StreamingRequest
+    payload: Payload
+
+
+class Action:
+    """
+    A call of S3's, called as in its API reference.
+
+    @cvar methods: HEAD is GET without the body.
+    @cvar place: what it is about.
+    @cvar marks: names that the query must have.
+    @cvar also: other subresources that the query may have.
+    @cvar header: a header that the request must have; empty: none.
+    """
+
+    methods: ClassVar[tuple[str, ...]]
+    place: ClassVar[str]
+    marks: ClassVar[tuple[str, ...]] = ()
+    also: ClassVar[tuple[str, ...]] = ()
+    header: ClassVar[str] = ""
+
+    def __init__(self, store: IStore) -> None:
+        self.store = store
+
+    def run(self, asked: Asked) -> Awaitable[Answer | None]:
+        """
+        Do it; None if the answer was sent already.
+
+        @raise NovaError: it can't be done.
+        """
+        raise NotImplementedError
+
+    def fits(self, call: Call) -> bool:
+        """Whether a request of its method and place asks for it."""
+        return all(mark in call.query for mark in self.marks) and (
+            not self.header or self.header in call.headers
+        )
+
+
+class Actions:
+    """Every call that there is."""
+
+    def __init__(self, store: IStore, package: ModuleType = nova_tx.objectstore.actions) -> None:
+        found = [
+            value(store)
+            for value in definitions(package, is_class)
+            if isinstance(value, type) and issubclass(value, Action)
+        ]
+        self.named = by_name(found, lambda each: (type(each).__name__,))
+        self._of: dict[tuple[str, str], list[Action]] = {}
+        # who asks for more comes first
+        for action in sorted(found, key=lambda each: (-len(each.marks), not each.header)):
+            for method in action.methods:
+                self._of.setdefault((action.place, method), []).append(action)
+
+    def find(self, call: Call) -> Action:
+        """
+        The one that a request asks for.
+
+        @raise NotImplementedHere: S3 has it, we have not.
+        @raise MethodNotAllowed, InvalidArgument: S3 has none such.
+        """
+        if call.key and not call.bucket:
+            raise InvalidArgument("the bucket's name is empty")
+        place = OBJECT if call.key else BUCKET if call.bucket else SERVICE
+        found = next(
+            (each for each in self._of.get((place, call.method), ()) if each.fits(call)), None
+        )
+        missing = _missing(call.query, found)
+        if missing is not None:
+            raise NotImplementedHere(f"{call.method} of ?{missing} is not implemented")
+        if found is None:
+            raise MethodNotAllowed(f"{call.method} means nothing for {place}")
+        return found
+
+
+def _missing(query: Iterable[str], action: Action | None) -> str | None:
+    """A subresource in a query that an action does not know."""
+    known = () if action is None else (*action.marks, *action.also)
+    return next((name for name in query if name in SUBRESOURCES and name not in known), None)

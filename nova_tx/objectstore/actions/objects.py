@@ -1,0 +1,103 @@
+"""Objects: put, get, remove.                                         [spec/04 section 2]"""
+
+from __future__ import annotations
+
+from contextlib import closing
+
+from nova_tx.objectstore.access import usable
+from nova_tx.objectstore.action import OBJECT, Action, Asked
+from nova_tx.objectstore.answer import Answer
+from nova_tx.objectstore.calls import Call
+from nova_tx.objectstore.conditions import http_date, is_unchanged, part
+from nova_tx.objectstore.facts import Facts
+from nova_tx.objectstore.faults import InvalidRange, NotImplementedHere
+from nova_tx.objectstore.intake import Intake
+
+_OVERRIDES = (
+    "cache-control",
+    "content-disposition",
+    "content-encoding",
+    "content-language",
+    "content-type",
+    "expires",
+)
+
+
+class PutObject(Action):
+    """A body becomes an object."""
+
+    methods = ("PUT",)
+    place = OBJECT
+
+    async def run(self, asked: Asked) -> Answer:
+        call = asked.call
+        await usable(self.store, asked.caller, call.bucket)
+        for name in ("x-amz-copy-source", "if-match", "if-none-match"):
+            if name in call.headers:
+                raise NotImplementedHere(f"PUT with {name} is not implemented")
+        intake = Intake(call.headers, asked.payload, asked.caller.project)
+        facts = await self.store.receive(call.bucket, call.key, asked.request.body, intake)
+        return Answer(200, {"etag": f'"{facts.etag}"', **checksum_headers(facts)})
+
+
+class GetObject(Action):
+    """An object, or a part of it."""
+
+    methods = ("GET", "HEAD")
+    place = OBJECT
+
+    async def run(self, asked: Asked) -> Answer | None:
+        call, request = asked.call, asked.request
+        await usable(self.store, asked.caller, call.bucket)
+        found = await self.store.look(call.bucket, call.key)
+        with closing(found):
+            facts = found.facts
+            headers = object_headers(call, facts)
+            if is_unchanged(call.headers, facts):
+                return Answer(304, headers)
+            try:
+                asked_for = part(call.headers.get("range"), facts.size)
+            except InvalidRange:
+                request.setHeader(b"content-range", b"bytes */%d" % facts.size)
+                raise
+            first, count = asked_for or (0, facts.size)
+            if asked_for:
+                headers["content-range"] = f"bytes {first}-{first + count - 1}/{facts.size}"
+            elif call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+                headers.update(checksum_headers(facts))
+            status = 206 if asked_for else 200
+            await found.send(request, status, headers, first, count)
+        return None
+
+
+class DeleteObject(Action):
+    """One that is not there is nothing."""
+
+    methods = ("DELETE",)
+    place = OBJECT
+
+    async def run(self, asked: Asked) -> Answer:
+        await usable(self.store, asked.caller, asked.call.bucket)
+        await self.store.remove(asked.call.bucket, asked.call.key)
+        return Answer(204)
+
+
+def checksum_headers(facts: Facts) -> dict[str, str]:
+    """The digests that an object was uploaded with."""
+    return {f"x-amz-checksum-{name}": value for name, value in facts.checksums.items()}
+
+
+def object_headers(call: Call, facts: Facts) -> dict[str, str]:
+    """What is said of an object beside its bytes."""
+    headers = {
+        "content-type": "binary/octet-stream",
+        **facts.headers,
+        "etag": f'"{facts.etag}"',
+        "last-modified": http_date(facts.modified),
+        "accept-ranges": "bytes",
+    }
+    for name in _OVERRIDES:
+        value = call.query.get(f"response-{name}")
+        if value is not None:
+            headers[name] = " ".join(value.split())
+    return headers

@@ -1,0 +1,37 @@
+"""What a request is answered with, and short bodies."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from nova_tx.auth.s3_payload import Payload
+from nova_tx.objectstore import xml
+from nova_tx.objectstore.faults import InvalidArgument
+from nova_tx.objectstore.request import StreamingRequest
+
+
+@dataclass(frozen=True)
+class Answer:
+    """An answer that fits into memory."""
+
+    status: int = 200
+    headers: dict[str, str] = field(default_factory=dict)
+    body: bytes = b""
+
+
+def xml_answer(body: bytes, status: int = 200) -> Answer:
+    """An XML document."""
+    return Answer(status, {"content-type": xml.CONTENT_TYPE}, body)
+
+
+async def swallow(request: StreamingRequest, payload: Payload) -> bytes:
+    """
+    Read a short body, and check that it is the signed one.
+
+    @raise InvalidArgument: it is long.
+    """
+    if not request.body.small:
+        raise InvalidArgument("the request's body is too long")
+    content = payload.feed(await request.body.whole())
+    payload.finish()
+    return bytes(content)

@@ -1,0 +1,42 @@
+"""
+The file names that keys become. Pure.
+
+A key of any characters is cut into pieces of 64 bytes, each percent-encoded:
+the last piece is a file C{=piece}, those before it are directories C{+piece}.
+So two keys never meet in one file, and no key leads out of its bucket.  [spec/15 A12, W20]
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from urllib.parse import quote_from_bytes, unquote_to_bytes
+
+_PIECE = 64
+_FILE, _DIRECTORY = "=", "+"
+#: Beside a file: what was changed of the object since it came.
+_BESIDE = "~"
+
+
+def path_of(key: bytes) -> tuple[str, ...]:
+    """The directories of a key's file, and last the file."""
+    pieces = [key[at : at + _PIECE] for at in range(0, len(key), _PIECE)]
+    return (
+        *(_DIRECTORY + quote_from_bytes(piece, safe="") for piece in pieces[:-1]),
+        _FILE + quote_from_bytes(pieces[-1], safe=""),
+    )
+
+
+def entries(names: Iterable[str]) -> Iterator[tuple[bytes, bool, str]]:
+    """What is in a directory, as (piece, is a directory, name), in the order of keys."""
+    return iter(
+        sorted(
+            (unquote_to_bytes(name[1:]), name[0] == _DIRECTORY, name)
+            for name in names
+            if name[0] in (_FILE, _DIRECTORY)
+        )
+    )
+
+
+def beside(file: str) -> str:
+    """The name of the file with what was changed of an object, by the object's file's."""
+    return _BESIDE + file[1:]
