@@ -197,9 +197,7 @@ class AuthFlags:
     credential_rc_file: str = flag("%src", "rc file's name in the zip; %s is the region")
     credential_key_file: str = flag("pk.pem", "private key's name in the zip")
     credential_cert_file: str = flag("cert.pem", "certificate's name in the zip")
-    lockout_attempts: int = flag(
-        5, "failed authentications that lock an access key of the EC2 API; 0: none do"
-    )
+    lockout_attempts: int = flag(5, "failed authentications that lock an access key; 0: none do")
     lockout_minutes: int = flag(15, "minutes for which it is locked")
     lockout_window: int = flag(15, "minutes since the first in which they are counted")
     osapi_host: str = flag("$my_ip", "OpenStack API address in novarc")

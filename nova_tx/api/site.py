@@ -15,6 +15,7 @@ from nova_tx.api.ec2.callers import Callers
 from nova_tx.api.ec2.resource import Ec2Resource
 from nova_tx.api.metadata import MetadataResource
 from nova_tx.api.web import Answer, AsyncResource, bounded_site
+from nova_tx.auth.admission import Admission
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.roles import Roles
@@ -62,7 +63,7 @@ def ec2_site(
     """
     services = Branch()
     roles = Roles(auth)
-    callers = Callers(users, roles, lockout, flags, clock)
+    callers = Callers(Admission(users, roles, lockout, clock), flags, clock)
     for name, package in ((b"Cloud", nova_tx.api.ec2.actions), (b"Admin", nova_tx.api.ec2.admin)):
         table = actions(operations, package)
         services.putChild(name, Ec2Resource(callers, roles, table, flags, clock))

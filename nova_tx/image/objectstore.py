@@ -38,6 +38,7 @@ from nova_tx.errors import (
     ImageUnavailable,
     InvalidInput,
     InvalidLaunchPermission,
+    LockedOut,
     NovaError,
     Unauthorized,
     Unavailable,
@@ -281,4 +282,6 @@ def _error(status: int, body: bytes) -> NovaError:
         found = re.search(rf"<{tag}>([^<]*)</{tag}>".encode(), body)
         words[tag] = unescape(found[1].decode("utf-8", "replace")) if found else ""
     kind = _WORDS.get(words["Code"], Unavailable if status >= 500 else ImageError)
+    if words["Message"] == str(LockedOut()):
+        kind = Unavailable  # who locks a user's key holds the user's instances up, and fails none
     return kind(words["Message"] or f"the image service answered {status}")

@@ -10,8 +10,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
 from nova_tx.auth import s3_signatures
-from nova_tx.auth.interfaces import IUsers
-from nova_tx.auth.known import KnownUsers
+from nova_tx.auth.admission import Admission
 from nova_tx.auth.roles import Roles
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.context import RequestContext
@@ -73,7 +72,7 @@ class Door:
 
     def __init__(
         self,
-        users: IUsers,
+        admission: Admission,
         roles: Roles,
         clock: IReactorTime,
         actions: Actions,
@@ -85,7 +84,7 @@ class Door:
         @param gate: bounds the requests in hand.
         """
         self._gate = gate
-        self._users = KnownUsers(users, clock)
+        self._admission = admission
         self._roles = roles
         self._clock = clock
         self._actions = actions
@@ -119,15 +118,13 @@ class Door:
     ) -> tuple[Caller, Payload]:
         now = datetime.fromtimestamp(self._clock.seconds(), UTC)
         claim = s3_signatures.claim(call.signed, now)
-        membership = await self._users.find(claim.access_key, claim.project_id)
-        payload = claim.verify(membership.user.secret_key)
-        is_admin = self._roles.admin(membership.user)
-        if not (is_admin or membership.member):
-            raise AuthFailure("the user is not a member of the project")
+        membership, payload = await self._admission.admit(
+            claim.access_key, claim.project_id, claim.verify
+        )
         context = RequestContext(
             user=membership.user.id,
             project=membership.project.id,
-            is_admin=is_admin,
+            is_admin=self._roles.admin(membership.user),
             remote_address=getattr(request.channel.getPeer(), "host", None),
             timestamp=now.replace(microsecond=0),
             request_id=request_id,

@@ -11,8 +11,10 @@ from twisted.internet.task import LoopingCall
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from nova_tx.auth.admission import Admission
 from nova_tx.auth.authority import Authority
 from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.roles import Roles
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
@@ -115,6 +117,7 @@ class Objectstore:
         crypto: CryptoFlags,
         auth: AuthFlags,
         users: IUsers,
+        lockout: Lockout,
         database: Database,
         reactor: Any,
         pools: tuple[IPool, IPool, IPool] | None = None,
@@ -142,9 +145,10 @@ class Objectstore:
             database,
             unbundling,
         )
+        roles = Roles(auth)
         door = Door(
-            users,
-            Roles(auth),
+            Admission(users, roles, lockout, reactor),
+            roles,
             reactor,
             Actions(self._store),
             Images(

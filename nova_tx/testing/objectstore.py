@@ -13,6 +13,8 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from twisted.internet.task import deferLater
 
 from nova_tx.auth import certificates
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.lockout import Lockout
 from nova_tx.db import image_permissions, images
 from nova_tx.db.engine import Database
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
@@ -78,22 +80,29 @@ class RunningObjectstore:
     @ivar images: a client of it.
     """
 
-    def __init__(self, directory: Path, database: Database, reactor: Any) -> None:
+    def __init__(
+        self, directory: Path, database: Database, reactor: Any, users: IUsers | None = None
+    ) -> None:
+        """
+        @param users: others than the known ones.
+        """
         self.directory = directory
         self.database = database
+        self._users = users
         self.flags = flags_for(str(directory))
         self.store = Store(self.flags.section(S3Flags).buckets_path)
         self._reactor = reactor
 
     async def open(self) -> None:
         """Start, or start again."""
-        users = await known_users()
+        users = self._users or await known_users()
         self.objectstore = Objectstore(
             self.flags.section(S3Flags),
             self.flags.section(ImageFlags),
             self.flags.section(CryptoFlags),
             self.flags.section(AuthFlags),
             users,
+            Lockout(self.database, self.flags.section(AuthFlags), self._reactor),
             self.database,
             self._reactor,
             (InlinePool(), InlinePool(), InlinePool()),
@@ -133,11 +142,11 @@ class RunningObjectstore:
 
 @asynccontextmanager
 async def running_objectstore(
-    directory: Path, database: Database, reactor: Any
+    directory: Path, database: Database, reactor: Any, users: IUsers | None = None
 ) -> AsyncIterator[RunningObjectstore]:
     """An objectstore that answers, with joe's empty bucket C{bucket}."""
     install_authority(str(directory))
-    running = RunningObjectstore(directory, database, reactor)
+    running = RunningObjectstore(directory, database, reactor, users)
     await running.open()
     running.store.create(Bucket("bucket", "joe", 0.0))
     try:

@@ -14,6 +14,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 from twisted.internet.task import react
 
+from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.memory import MemoryUsers
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import metadata
@@ -56,6 +57,7 @@ async def serve(reactor: Any, directory: str, port: str = "0", *more: str) -> No
         flags.section(CryptoFlags),
         flags.section(AuthFlags),
         await known_users(),
+        Lockout(database, flags.section(AuthFlags), reactor),
         database,
         reactor,
     )
