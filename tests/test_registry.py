@@ -28,7 +28,7 @@ from nova_tx.virt.interfaces import IVirtDriver
 
 def test_s3_actions() -> None:
     """The objectstore has these S3 calls, and no others."""
-    assert set(Actions(cast(IStore, None)).named) == {
+    assert set(Actions(cast(IStore, None), cast(IUsers, None)).named) == {
         "CreateBucket",
         "DeleteBucket",
         "DeleteObject",

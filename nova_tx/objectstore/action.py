@@ -8,6 +8,7 @@ from types import ModuleType
 from typing import ClassVar
 
 import nova_tx.objectstore.actions
+from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.calls import Call, Caller
@@ -61,8 +62,9 @@ class Action:
     also: ClassVar[tuple[str, ...]] = ()
     header: ClassVar[str] = ""
 
-    def __init__(self, store: IStore) -> None:
+    def __init__(self, store: IStore, users: IUsers) -> None:
         self.store = store
+        self.users = users
 
     def run(self, asked: Asked) -> Awaitable[Answer | None]:
         """
@@ -82,9 +84,14 @@ class Action:
 class Actions:
     """Every call that there is."""
 
-    def __init__(self, store: IStore, package: ModuleType = nova_tx.objectstore.actions) -> None:
+    def __init__(
+        self,
+        store: IStore,
+        users: IUsers,
+        package: ModuleType = nova_tx.objectstore.actions,
+    ) -> None:
         found = [
-            value(store)
+            value(store, users)
             for value in definitions(package, is_class)
             if isinstance(value, type) and issubclass(value, Action)
         ]

@@ -48,14 +48,23 @@ class Call:
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks, proven."""
+    """
+    Who asks, proven.
+
+    @ivar project: "" if it may be anybody.
+    """
 
     context: RequestContext
     project: str = field(default="")
 
+    @property
+    def known(self) -> bool:
+        """Whether it is a user of this cloud."""
+        return self.project != ""
+
     def may_use(self, owner: str) -> bool:
         """Whether something of a project is the caller's to use.      [spec/04 section 2]"""
-        return self.context.is_admin or self.project == owner
+        return self.context.is_admin or (self.known and self.project == owner)
 
 
 def read_call(method: bytes, uri: bytes, headers: Headers) -> Call:

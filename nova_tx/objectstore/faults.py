@@ -47,8 +47,15 @@ class BadDigest(NovaError):
     status = 400
 
 
+class UnresolvableGrant(NovaError):
+    """Nobody is known by that e-mail address."""
+
+    code = "UnresolvableGrantByEmailAddress"
+    status = 400
+
+
 class AccessDenied(NovaError):
-    """The bucket belongs to another project."""
+    """The caller may not do that, or not know whether it could be done."""
 
     code = "AccessDenied"
     status = 403

@@ -150,7 +150,7 @@ class Objectstore:
             Admission(users, roles, lockout, reactor),
             roles,
             reactor,
-            Actions(self._store),
+            Actions(self._store, users),
             Images(
                 self._registrations,
                 self._arrivals,

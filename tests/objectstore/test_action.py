@@ -7,6 +7,7 @@ from typing import cast
 import pytest
 from twisted.web.http_headers import Headers
 
+from nova_tx.auth.interfaces import IUsers
 from nova_tx.errors import NovaError
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.calls import read_call
@@ -58,4 +59,4 @@ def test_find_none(line: str, error: type[NovaError]) -> None:
 
 def _find(line: str) -> object:
     method, uri = line.encode().split()
-    return Actions(cast(IStore, None)).find(read_call(method, uri, Headers()))
+    return Actions(cast(IStore, None), cast(IUsers, None)).find(read_call(method, uri, Headers()))

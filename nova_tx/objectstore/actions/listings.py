@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_tx.objectstore import xml
-from nova_tx.objectstore.access import usable
+from nova_tx.objectstore.access import READ, usable
 from nova_tx.objectstore.action import BUCKET, Action, Asked
 from nova_tx.objectstore.answer import Answer, xml_answer
 from nova_tx.objectstore.faults import InvalidArgument
@@ -18,7 +18,7 @@ class ListObjects(Action):
     place = BUCKET
 
     async def run(self, asked: Asked) -> Answer:
-        bucket = await usable(self.store, asked.caller, asked.call.bucket)
+        bucket = await usable(self.store, asked.caller, asked.call.bucket, READ)
         query = asked.call.query
         version = 2 if query.get("list-type") == "2" else 1
         marker = query.get("marker", "")

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from contextlib import closing
 
-from nova_tx.objectstore.access import usable
+from nova_tx.objectstore.access import WRITE, found, usable
 from nova_tx.objectstore.action import OBJECT, Action, Asked
 from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.calls import Call
 from nova_tx.objectstore.conditions import http_date, is_unchanged, part
 from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import InvalidRange, NotImplementedHere
+from nova_tx.objectstore.grants import asked_grants
 from nova_tx.objectstore.intake import Intake
 
 _OVERRIDES = (
@@ -31,11 +32,12 @@ class PutObject(Action):
 
     async def run(self, asked: Asked) -> Answer:
         call = asked.call
-        await usable(self.store, asked.caller, call.bucket)
+        bucket = await usable(self.store, asked.caller, call.bucket, WRITE)
         for name in ("x-amz-copy-source", "if-match", "if-none-match"):
             if name in call.headers:
                 raise NotImplementedHere(f"PUT with {name} is not implemented")
-        intake = Intake(call.headers, asked.payload, asked.caller.project)
+        grants = await asked_grants(self.users, asked, bucket.owner)
+        intake = Intake(call.headers, asked.payload, asked.caller.project, grants)
         facts = await self.store.receive(call.bucket, call.key, asked.request.body, intake)
         return Answer(200, {"etag": f'"{facts.etag}"', **checksum_headers(facts)})
 
@@ -48,10 +50,9 @@ class GetObject(Action):
 
     async def run(self, asked: Asked) -> Answer | None:
         call, request = asked.call, asked.request
-        await usable(self.store, asked.caller, call.bucket)
-        found = await self.store.look(call.bucket, call.key)
-        with closing(found):
-            facts = found.facts
+        _, there = await found(self.store, asked.caller, call.bucket, call.key)
+        with closing(there):
+            facts = there.facts
             headers = object_headers(call, facts)
             if is_unchanged(call.headers, facts):
                 return Answer(304, headers)
@@ -66,7 +67,7 @@ class GetObject(Action):
             elif call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
                 headers.update(checksum_headers(facts))
             status = 206 if asked_for else 200
-            await found.send(request, status, headers, first, count)
+            await there.send(request, status, headers, first, count)
         return None
 
 
@@ -77,7 +78,7 @@ class DeleteObject(Action):
     place = OBJECT
 
     async def run(self, asked: Asked) -> Answer:
-        await usable(self.store, asked.caller, asked.call.bucket)
+        await usable(self.store, asked.caller, asked.call.bucket, WRITE)
         await self.store.remove(asked.call.bucket, asked.call.key)
         return Answer(204)
 
