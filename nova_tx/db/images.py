@@ -17,7 +17,7 @@ from nova_tx.db.schema import image_permissions as permissions
 from nova_tx.db.schema import images
 from nova_tx.db.security_groups import hold_default
 from nova_tx.errors import Duplicate, DuplicateImageName, ForeignImage, ImageNotFound, WrongState
-from nova_tx.model.images import Image
+from nova_tx.model.images import ARCHITECTURES, Image, NewImage
 
 # The states of an image, in order; C{FAILED} may follow any but C{AVAILABLE}.
 PENDING = "pending"
@@ -77,37 +77,30 @@ def check_name(txn: Connection, owner: str, user_id: str, name: str) -> None:
 def register(
     txn: Connection,
     image_id: str,
-    location: str,
     owner: str,
     user_id: str,
-    architecture: str,
-    type_: str,
-    kernel_id: str | None,
-    ramdisk_id: str | None,
-    name: str = "",
-    description: str | None = None,
+    new: NewImage,
 ) -> Image:
     """
     Write the row of a new, private image in state C{pending}.
 
-    @param type_: machine, kernel or ramdisk.
     @raise DuplicateImageName: see L{check_name}.
     @raise Duplicate: the id is taken.
     """
-    if name:
-        check_name(txn, owner, user_id, name)
+    if new.name:
+        check_name(txn, owner, user_id, new.name)
     add(
         txn,
         image_id,
-        location=location,
+        location=new.location,
         owner=owner,
         user_id=user_id,
-        architecture=architecture,
-        type=type_,
-        kernel_id=kernel_id,
-        ramdisk_id=ramdisk_id,
-        display_name=name,
-        description=description,
+        architecture=new.architecture or ARCHITECTURES[-1],
+        type=new.type,
+        kernel_id=new.kernel_id if new.type == "machine" else None,
+        ramdisk_id=new.ramdisk_id if new.type == "machine" else None,
+        display_name=new.name,
+        description=new.description,
     )
     return _get(txn, image_id)
 

@@ -9,7 +9,7 @@ from collections.abc import Awaitable
 from zope.interface import Attribute, Interface
 
 from nova_tx.context import RequestContext
-from nova_tx.model.images import Image, ImageChange, ImageSource
+from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
 
 class IImages(Interface):
@@ -43,18 +43,15 @@ class IImages(Interface):
         @raise ImageNotFound: there is none that the caller may see.
         """
 
-    def register(
-        context: RequestContext, location: str, name: str = "", description: str | None = None
-    ) -> Awaitable[str]:
+    def register(context: RequestContext, new: NewImage) -> Awaitable[str]:
         """
-        Begin to make an image of the bundle at C{bucket/manifest key}.
+        Begin to make an image of a bundle, or of a disk as it was uploaded.
 
         Returns the id of a new image at once; its state tells how it went.
 
-        @param name: empty for none; one it has alone among its project's.
         @raise DuplicateImageName: the project has an image of that name.
         @raise InvalidInput: the location is not of that form.
-        @raise ImageNotFound: there is no such manifest that the caller may read.
+        @raise ImageNotFound: there is no such manifest or disk that the caller may read.
         """
 
     def announce(

@@ -15,6 +15,7 @@ from xml.parsers import expat
 from xml.sax.saxutils import escape
 
 from nova_tx.errors import ImageError
+from nova_tx.model.images import ARCHITECTURES
 
 #: Bytes of the longest manifest that is read: enough for 20,000 parts.
 MAX_BYTES = 4 * 2**20
@@ -22,8 +23,6 @@ MAX_BYTES = 4 * 2**20
 PART_BYTES = 10 * 2**20
 #: The SHA-1 of nothing: what euca2ools up to 1.3.1 writes instead of a digest.
 EMPTY_SHA1 = "da39a3ee5e6b4b0d3255bfef95601890afd80709"
-
-ARCHITECTURES = ("i386", "x86_64")
 
 _DEEPEST = 16
 _SIGNED = ("machine_configuration", "image")

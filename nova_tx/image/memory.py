@@ -19,7 +19,7 @@ from nova_tx.errors import (
 )
 from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
-from nova_tx.model.images import Image, ImageChange, ImageSource
+from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
 
 def machine_image(image_id: str, owner: str, *, is_public: bool = False, state: str) -> Image:
@@ -80,23 +80,25 @@ class MemoryImages:
     async def show(self, context: RequestContext, image_id: str) -> Image:
         return _seen(context, self._find(context, image_id)[0])
 
-    async def register(
-        self,
-        context: RequestContext,
-        location: str,
-        name: str = "",
-        description: str | None = None,
-    ) -> str:
-        bucket, _, key = location.partition("/")
+    async def register(self, context: RequestContext, new: NewImage) -> str:
+        bucket, _, key = new.location.partition("/")
         if not (bucket and key):
-            raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
-        owner, content = self.bundles.get(location, (None, b""))
+            raise InvalidInput(f"{new.location!r} is not of the form bucket/manifest")
+        owner, content = self.bundles.get(new.location, (None, b""))
         if owner is None or not (context.is_admin or owner == context.project):
-            raise ImageNotFound(f"there is no manifest {location}")
-        self._check_name(str(context.project), name)
-        image = machine_image(new_image_id(), str(context.project), state="available")
-        texts = {"location": location, "display_name": name, "description": description}
-        self.add(replace(image, **texts), content)  # type: ignore[arg-type]
+            raise ImageNotFound(f"there is no manifest {new.location}")
+        self._check_name(str(context.project), new.name)
+        image = replace(
+            machine_image(new_image_id(), str(context.project), state="available"),
+            location=new.location,
+            architecture=new.architecture or "x86_64",
+            type=new.type,
+            kernel_id=new.kernel_id if new.type == "machine" else None,
+            ramdisk_id=new.ramdisk_id if new.type == "machine" else None,
+            display_name=new.name,
+            description=new.description,
+        )
+        self.add(image, content)
         return image.id
 
     def _check_name(self, owner: str, name: str) -> None:

@@ -48,8 +48,8 @@ from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
 from nova_tx.image.receiver import receive
 from nova_tx.image.sender import FileSender, within
-from nova_tx.image.wire import change_to_wire, from_wire
-from nova_tx.model.images import Image, ImageChange, ImageSource
+from nova_tx.image.wire import change_to_wire, from_wire, new_to_wire
+from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
 #: Seconds until an answer begins, and until the next piece of it.
 PATIENCE = 60.0
@@ -130,23 +130,12 @@ class ObjectstoreImages:
             raise ImageNotFound(f"The image id '{image_id}' does not exist")
         return found[0]
 
-    async def register(
-        self,
-        context: RequestContext,
-        location: str,
-        name: str = "",
-        description: str | None = None,
-    ) -> str:
-        said = [("image_location", location)]
-        if name:
-            said.append(("display_name", name))
-        if description is not None:
-            said.append(("description", description))
+    async def register(self, context: RequestContext, new: NewImage) -> str:
         try:
-            return await self._create(context, said)
+            return await self._create(context, new_to_wire(new))
         except Unauthorized:
             # whose the bucket is, is nobody else's business
-            raise ImageNotFound(f"there is no manifest {location}") from None
+            raise ImageNotFound(f"there is no manifest {new.location}") from None
 
     async def announce(
         self, context: RequestContext, source: ImageSource, name: str, description: str | None

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from nova_tx.model.images import Image, ImageChange
+from nova_tx.model.images import Image, ImageChange, NewImage
 
 _WORDS = {
     "id": "imageId",
@@ -71,6 +71,29 @@ def from_wire(said: Mapping[str, object]) -> Image:
     values["created_at"] = datetime.fromisoformat(str(created)) if created else None
     values["launch_projects"] = tuple(str(each) for each in projects)  # type: ignore[attr-defined]
     return Image(**values)  # type: ignore[arg-type]
+
+
+#: What a registration says in its query.
+_NEW = {
+    "location": "image_location",
+    "name": "display_name",
+    "description": "description",
+    "architecture": "architecture",
+    "kernel_id": "kernel_id",
+    "ramdisk_id": "ramdisk_id",
+}
+
+
+def new_to_wire(new: NewImage) -> list[tuple[str, str]]:
+    """What a query says of an image that is to be registered; what is left open is left out."""
+    found = [(word, getattr(new, name)) for name, word in _NEW.items()]
+    return [(word, value) for word, value in found if value]
+
+
+def new_from_wire(query: Mapping[str, str]) -> NewImage:
+    """The image that a query asks to have registered."""
+    said = {name: query[word] for name, word in _NEW.items() if query.get(word)}
+    return NewImage(**{"location": "", **said})
 
 
 _CHANGES: dict[str, tuple[str, type]] = {

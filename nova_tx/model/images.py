@@ -11,6 +11,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from datetime import datetime
 
+#: What an image can be for.
+ARCHITECTURES = ("i386", "x86_64")
+#: In the place of a kernel's id: the image is one.                     [spec/04 section 4]
+ITSELF = "true"
+
 
 @dataclass(frozen=True)
 class Image:
@@ -43,6 +48,35 @@ class Image:
     instance_id: int | None = None
     created_at: datetime | None = None
     launch_projects: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class NewImage:
+    """
+    What is to be registered.
+
+    What a bundle's manifest says too, counts as it is said here; None leaves it to the manifest.
+
+    @ivar location: C{bucket/key} of a bundle's manifest, or of the image itself.
+    @ivar name: empty for none; one it has alone among its project's.
+    @ivar architecture: one of L{ARCHITECTURES}.
+    @ivar kernel_id: the kernel to boot it with, L{ITSELF} if it is one.
+    @ivar ramdisk_id: the same of the ramdisk.
+    """
+
+    location: str
+    name: str = ""
+    description: str | None = None
+    architecture: str | None = None
+    kernel_id: str | None = None
+    ramdisk_id: str | None = None
+
+    @property
+    def type(self) -> str:
+        """machine, kernel or ramdisk."""
+        if ITSELF not in (self.kernel_id, self.ramdisk_id):
+            return "machine"
+        return "kernel" if self.kernel_id == ITSELF else "ramdisk"
 
 
 @dataclass(frozen=True)

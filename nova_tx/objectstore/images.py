@@ -16,7 +16,7 @@ from nova_tx.errors import (
     MissingParameter,
 )
 from nova_tx.ids import check_image_id
-from nova_tx.image.wire import change_from_wire, to_wire
+from nova_tx.image.wire import change_from_wire, new_from_wire, to_wire
 from nova_tx.model.images import Image, ImageChange, ImageSource
 from nova_tx.objectstore.access import usable
 from nova_tx.objectstore.answer import Answer, swallow
@@ -28,6 +28,7 @@ from nova_tx.objectstore.registrations import Registrations, parse_location
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
+from nova_tx.operations.images import check_new
 
 #: Where a bucket's name is in other paths; no bucket can be called so.
 NAME = "_images"
@@ -115,15 +116,12 @@ class Images:
             await request.send_file(200, headers, file, 0, image.size or 0, self._bodies)
 
     async def _register(self, call: Call, caller: Caller) -> Answer:
-        location = str(_short(_needed(call, "image_location")))
-        await usable(self._store, caller, parse_location(location)[0])
-        image = await self._registrations.register(
-            caller.context,
-            _needed(call, "image_id"),
-            location,
-            _short(call.query.get("display_name")) or "",
-            _short(call.query.get("description")),
-        )
+        new = new_from_wire(call.query)
+        for text in (_needed(call, "image_location"), new.name, new.description):
+            _short(text)
+        check_new(new)
+        await usable(self._store, caller, parse_location(new.location)[0])
+        image = await self._registrations.register(caller.context, _needed(call, "image_id"), new)
         return _json(to_wire(image))
 
     async def _announce(self, call: Call, caller: Caller) -> Answer:

@@ -12,6 +12,7 @@ import contextlib
 import os
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from threading import Event
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredList
@@ -35,7 +36,7 @@ from nova_tx.errors import (
 from nova_tx.ids import check_image_id
 from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import Manifest
-from nova_tx.model.images import Image
+from nova_tx.model.images import Image, NewImage
 from nova_tx.objectstore import unbundle
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.shelf import Shelf
@@ -103,24 +104,16 @@ class Registrations:
         self._stopping.set()
         await DeferredList(list(self._running.values()))
 
-    async def register(
-        self,
-        context: RequestContext,
-        image_id: str,
-        location: str,
-        name: str = "",
-        description: str | None = None,
-    ) -> Image:
+    async def register(self, context: RequestContext, image_id: str, new: NewImage) -> Image:
         """
         Begin to make an image of a bundle whose bucket the caller may use.
 
-        @param location: C{bucket/manifest key}.
         @raise InvalidInput: the id or the location is not of its form.
         @raise ImageNotFound: there is no such manifest.
         @raise Duplicate, DuplicateImageName: the id is taken, or the name.
         """
         check_image_id(image_id)
-        bucket, key = parse_location(location)
+        bucket, key = parse_location(new.location)
         text = await self._pool.run(self._read_manifest, bucket, key)
         try:
             manifest: Manifest | None = await self._pool.run(manifests.parse, text)
@@ -129,15 +122,9 @@ class Registrations:
         image = await self._database.run(
             images.register,
             image_id,
-            location,
             str(context.project),
             str(context.user),
-            manifest.architecture if manifest else "x86_64",
-            manifest.type if manifest else "machine",
-            _other(manifest.kernel_id) if manifest else None,
-            _other(manifest.ramdisk_id) if manifest else None,
-            name,
-            description,
+            _filled(new, manifest) if manifest else new,
         )
         self._begin(image, str(context.user))
         return image
@@ -283,9 +270,14 @@ def _first(pieces: Iterator[bytes], most: int) -> bytes:
     return found[:most]
 
 
-def _other(image_id: str | None) -> str | None:
-    """The kernel or ramdisk that goes with an image; C{true} says that it is one itself."""
-    return None if image_id == "true" else image_id
+def _filled(new: NewImage, manifest: Manifest) -> NewImage:
+    """What is registered, with what the manifest says where nothing else is said."""
+    return replace(
+        new,
+        architecture=new.architecture or manifest.architecture,
+        kernel_id=new.kernel_id or manifest.kernel_id,
+        ramdisk_id=new.ramdisk_id or manifest.ramdisk_id,
+    )
 
 
 def _contents(files: tuple[str, ...]) -> list[bytes]:

@@ -11,9 +11,24 @@ from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext, admin_context
 from nova_tx.db import announced_images, power, replays
 from nova_tx.db.engine import Database
-from nova_tx.errors import DuplicateImageName, ImageNotFound, MalformedImageName, Unavailable
+from nova_tx.errors import (
+    DuplicateImageName,
+    ImageNotFound,
+    InvalidInput,
+    MalformedImageName,
+    Unavailable,
+)
+from nova_tx.ids import check_image_id
 from nova_tx.image.interfaces import IImages
-from nova_tx.model.images import AwaitedImage, Image, ImageChange, ImageSource
+from nova_tx.model.images import (
+    ARCHITECTURES,
+    ITSELF,
+    AwaitedImage,
+    Image,
+    ImageChange,
+    ImageSource,
+    NewImage,
+)
 from nova_tx.operations.clock import moment
 from nova_tx.operations.together import together
 
@@ -56,24 +71,22 @@ class Images:
         """
         return await self._images.show(context, image_id)
 
-    async def register(
-        self,
-        context: RequestContext,
-        location: str,
-        name: str | None = None,
-        description: str | None = None,
-    ) -> str:
+    async def register(self, context: RequestContext, new: NewImage) -> str:
         """
-        Begin to make an image of an uploaded bundle; returns its id.
+        Begin to make an image of what was uploaded; returns its id.
 
-        @raise InvalidInput, ImageNotFound: there is no such bundle.
+        @raise InvalidInput, ImageNotFound: there is nothing such, or no such kernel or ramdisk.
         @raise MalformedImageName, DuplicateImageName: the image can't have that name.
         @raise TooSoon, Replayed: as L{nova_tx.db.replays.claim}.
         """
-        if name:
-            check_name(name)
+        if new.name:
+            check_name(new.name)
+        check_new(new)
+        for image_id in (new.kernel_id, new.ramdisk_id):
+            if image_id not in (None, ITSELF):
+                await self.show(context, str(image_id))
         await self._database.run(replays.claim, context, moment(self._clock))
-        return await self._images.register(context, location, name or "", description)
+        return await self._images.register(context, new)
 
     async def create(
         self,
@@ -162,6 +175,21 @@ class Images:
         @raise ImageNotFound, ForeignImage: it is not there, or another project's.
         """
         await self._images.deregister(context, image_id)
+
+
+def check_new(new: NewImage) -> None:
+    """
+    See that what is said of a new image makes sense.
+
+    @raise InvalidInput: it does not.
+    """
+    if new.architecture not in (None, *ARCHITECTURES):
+        raise InvalidInput(f"the architecture is none of {', '.join(ARCHITECTURES)}")
+    for image_id in (new.kernel_id, new.ramdisk_id):
+        if image_id not in (None, ITSELF):
+            check_image_id(image_id)
+    if new.kernel_id == new.ramdisk_id == ITSELF:
+        raise InvalidInput("an image is not kernel and ramdisk at once")
 
 
 def check_name(name: str) -> None:

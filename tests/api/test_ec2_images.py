@@ -456,6 +456,31 @@ def test_register_with_a_name(door: Door, joe: User) -> None:
         assert door.ask(joe, "RegisterImage", given, OLD).status == 200
 
 
+def test_register_what_it_boots_with(door: Door, joe: User) -> None:
+    """Architecture, kernel and ramdisk may be said; what is none is refused with AWS's codes."""
+    client = door.client(joe)
+    location = "bucket/x.img"
+    door.images.bundles[location] = ("joe", b"")
+    door.images.put(an_image(id="aki-1", type="kernel"))
+    said = {"ImageLocation": location, "Architecture": "i386", "KernelId": "aki-1"}
+    made = client.register_image(Name="said", **said)
+    (image,) = client.describe_images(ImageIds=[made["ImageId"]])["Images"]
+    assert (image["Architecture"], image["KernelId"]) == ("i386", "aki-1")
+    for spoilt, code in (
+        ({"Architecture": "vax"}, "InvalidParameterValue"),
+        ({"KernelId": "aki-2"}, "InvalidAMIID.NotFound"),
+        ({"RamdiskId": "../../x"}, "InvalidAMIID.Malformed"),
+        ({"KernelId": "true", "RamdiskId": "true"}, "InvalidParameterValue"),
+    ):
+        answer = door.ask(joe, "RegisterImage", {**said, **spoilt})
+        assert code_of(answer) == (code, 400)
+    itself = client.register_image(Name="itself", ImageLocation=location, KernelId="true")[
+        "ImageId"
+    ]
+    (image,) = client.describe_images(ImageIds=[itself])["Images"]
+    assert image["ImageType"] == "kernel"
+
+
 def test_deregister(shelf: Door, joe: User) -> None:
     """An image that was deregistered is gone for clients of every age."""
     assert shelf.client(joe).deregister_image(ImageId="ami-a")["Return"] is True

@@ -19,7 +19,7 @@ from nova_tx.errors import (
     ImageNotFound,
     WrongState,
 )
-from nova_tx.model.images import AwaitedImage, Image, ImageChange, ImageSource
+from nova_tx.model.images import AwaitedImage, Image, ImageChange, ImageSource, NewImage
 from nova_tx.testing.rows import an_instance
 
 STATES = (images.PENDING, images.DECRYPTING, images.UNTARRING, images.AVAILABLE)
@@ -27,7 +27,7 @@ STATES = (images.PENDING, images.DECRYPTING, images.UNTARRING, images.AVAILABLE)
 
 async def _register(database: Database, image_id: str = "ami-1", owner: str = "joe") -> Any:
     return await database.run(
-        images.register, image_id, "b/m", owner, "user", "x86_64", "machine", "aki-1", None
+        images.register, image_id, owner, "user", NewImage("b/m", kernel_id="aki-1")
     )
 
 
@@ -191,14 +191,14 @@ async def test_unfinished(database: Database) -> None:
 
 async def test_names(database: Database) -> None:
     """Two images of a project can't have one name; nameless ones are many."""
-    arguments = ("b/m", "joe", "user", "x86_64", "machine", None, None)
-    await database.run(images.register, "ami-1", *arguments, "golden", "all is set up")
+    golden = NewImage("b/m", "golden", "all is set up")
+    await database.run(images.register, "ami-1", "joe", "user", golden)
     image = await database.read(images.get, "joe", False, "ami-1")
     assert (image.display_name, image.description) == ("golden", "all is set up")
     with pytest.raises(DuplicateImageName, match="ami-1"):
-        await database.run(images.register, "ami-2", *arguments, "golden")
+        await database.run(images.register, "ami-2", "joe", "user", golden)
     for image_id in ("ami-2", "ami-3"):
-        await database.run(images.register, image_id, *arguments)
+        await database.run(images.register, image_id, "joe", "user", NewImage("b/m"))
 
 
 async def test_awaited(database: Database) -> None:

@@ -30,6 +30,7 @@ from nova_tx.errors import (
 )
 from nova_tx.flags import Flags, QuotaFlags
 from nova_tx.model.access import KeyPair
+from nova_tx.model.images import NewImage
 from nova_tx.model.instances import INSTANCE_TYPES, InstanceRequest, Tag
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
@@ -179,8 +180,7 @@ async def test_kinds_with_rows(database: Database) -> None:
 
 async def test_the_end_of_an_image(database: Database) -> None:
     """The tags of an image, whoever gave them, go when it does."""
-    names = ("bucket/x", "project", "joe", "x86_64", "machine", None, None)
-    await database.run(images.register, "ami-x", *names)
+    await database.run(images.register, "ami-x", "project", "joe", NewImage("bucket/x"))
     for who in (JOE, EVE):
         await create(database, ("ami-x",), {"a": "1"}, who, images=("ami-x",))
     await database.run(images.delete, "project", False, "ami-x")

@@ -24,7 +24,7 @@ from nova_tx.context import RequestContext
 from nova_tx.db import certificates, images
 from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import EMPTY_SHA1, Manifest, Part
-from nova_tx.model.images import Image
+from nova_tx.model.images import Image, NewImage
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.objectstore import (
     RunningObjectstore,
@@ -49,7 +49,7 @@ async def running(tmp_path: Path) -> AsyncIterator[RunningObjectstore]:
 
 
 async def _register(running: RunningObjectstore) -> Image:
-    image_id = await running.images.register(JOE, LOCATION)
+    image_id = await running.images.register(JOE, NewImage(LOCATION))
     await running.settled(image_id)
     found: Image = await running.images.show(JOE, image_id)
     return found
@@ -410,7 +410,7 @@ async def test_no_room(running: RunningObjectstore, logged_errors: Any) -> None:
     _upload(running, b"content")
     (running.directory / "images" / ".new").rmdir()
     (running.directory / "images" / ".new").write_text("in the way")
-    image_id = await running.images.register(JOE, LOCATION)
+    image_id = await running.images.register(JOE, NewImage(LOCATION))
     await running.settled(image_id)
     image = await running.images.show(JOE, image_id)
     assert image.state == "failed"

@@ -21,7 +21,7 @@ from nova_tx.errors import (
     InvalidLaunchPermission,
 )
 from nova_tx.image.interfaces import IImages
-from nova_tx.model.images import ImageChange, ImageSource
+from nova_tx.model.images import ImageChange, ImageSource, NewImage
 
 JOE = RequestContext("joe", "joe")
 EVE = RequestContext("eve", "eve")
@@ -72,7 +72,7 @@ def make_image_tests(factory: World) -> type:
         async def test_register(self) -> None:
             """A registered bundle becomes an available image of the caller's project."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 image = await world.images.show(JOE, image_id)
                 assert image.id == image_id
@@ -86,7 +86,7 @@ def make_image_tests(factory: World) -> type:
         async def test_fetch(self, tmp_path: Path) -> None:
             """The file of an image is written to the path, over what was there."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 target = tmp_path / "image"
                 target.write_bytes(b"x" * 100_000)
@@ -96,7 +96,7 @@ def make_image_tests(factory: World) -> type:
         async def test_fetch_unfinished(self, tmp_path: Path) -> None:
             """An image that is not available has no file to fetch."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 await world.set_pending(image_id)
                 with pytest.raises(ImageUnavailable):
@@ -105,7 +105,7 @@ def make_image_tests(factory: World) -> type:
         async def test_strangers(self, tmp_path: Path) -> None:
             """To another project a private image does not exist; an administrator sees it."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 assert await world.images.list(EVE) == ()
                 assert await world.images.list(EVE, (image_id,)) == ()
@@ -120,7 +120,7 @@ def make_image_tests(factory: World) -> type:
         async def test_public(self, tmp_path: Path) -> None:
             """A public image is everybody's to see and to fetch, and its owner's to remove."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 await world.set_public(image_id)
                 assert [each.id for each in await world.images.list(EVE)] == [image_id]
@@ -132,7 +132,9 @@ def make_image_tests(factory: World) -> type:
         async def test_some(self) -> None:
             """A list of some ids has these only, in order of their ids, without the unknown."""
             async with factory() as world:
-                ids = sorted([await world.images.register(JOE, LOCATION) for _ in range(3)])
+                ids = sorted(
+                    [await world.images.register(JOE, NewImage(LOCATION)) for _ in range(3)]
+                )
                 for image_id in ids:
                     await world.settled(image_id)
                 wanted = (ids[2], "ami-unknown", ids[0])
@@ -142,7 +144,7 @@ def make_image_tests(factory: World) -> type:
         async def test_many(self) -> None:
             """A list may be of hundreds of ids."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 wanted = (*(f"ami-{number:064}" for number in range(300)), image_id)
                 assert [each.id for each in await world.images.list(JOE, wanted)] == [image_id]
@@ -150,7 +152,7 @@ def make_image_tests(factory: World) -> type:
         async def test_deregister(self, tmp_path: Path) -> None:
             """An image that was deregistered is gone."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 await world.images.deregister(JOE, image_id)
                 assert await world.images.list(JOE) == ()
@@ -229,7 +231,7 @@ def make_image_tests(factory: World) -> type:
             """No file is brought for an image that was made of a bundle, or is not there."""
             async with factory() as world:
                 (tmp_path / "disk").write_bytes(DISK)
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 await world.images.abandon(JOE, image_id, "a reason")
                 assert (await world.images.show(JOE, image_id)).state == "available"
@@ -259,19 +261,35 @@ def make_image_tests(factory: World) -> type:
         async def test_register_with_a_name(self) -> None:
             """A registered image may have a name, which it has alone among its project's."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION, "golden", "<all> & more")
+                image_id = await world.images.register(
+                    JOE, NewImage(LOCATION, "golden", "<all> & more")
+                )
                 await world.settled(image_id)
                 image = await world.images.show(JOE, image_id)
                 assert (image.display_name, image.description) == ("golden", "<all> & more")
                 with pytest.raises(DuplicateImageName):
-                    await world.images.register(JOE, LOCATION, "golden")
+                    await world.images.register(JOE, NewImage(LOCATION, "golden"))
                 with pytest.raises(DuplicateImageName):
                     await world.images.announce(JOE, SOURCE, "golden", None)
+
+        async def test_register_said(self) -> None:
+            """What is said at registration counts more than what a bundle says of itself."""
+            async with factory() as world:
+                new = NewImage(LOCATION, architecture="i386", kernel_id="aki-1", ramdisk_id="ari-1")
+                image = await world.images.show(JOE, await world.images.register(JOE, new))
+                assert (image.architecture, image.type) == ("i386", "machine")
+                assert (image.kernel_id, image.ramdisk_id) == ("aki-1", "ari-1")
+                for new, kind in (
+                    (NewImage(LOCATION, kernel_id="true"), "kernel"),
+                    (NewImage(LOCATION, ramdisk_id="true"), "ramdisk"),
+                ):
+                    image = await world.images.show(JOE, await world.images.register(JOE, new))
+                    assert (image.type, image.kernel_id, image.ramdisk_id) == (kind, None, None)
 
         async def test_launchers(self, tmp_path: Path) -> None:
             """An image that is opened to a project is that project's to see and to fetch."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION)
+                image_id = await world.images.register(JOE, NewImage(LOCATION))
                 await world.settled(image_id)
                 await world.images.change(JOE, image_id, ImageChange(add=("eve", "admin")))
                 assert (await world.images.show(JOE, image_id)).launch_projects == ("admin", "eve")
@@ -289,7 +307,7 @@ def make_image_tests(factory: World) -> type:
         async def test_change(self) -> None:
             """Texts and permissions change together, or not at all; what isn't named is left."""
             async with factory() as world:
-                image_id = await world.images.register(JOE, LOCATION, "golden")
+                image_id = await world.images.register(JOE, NewImage(LOCATION, "golden"))
                 await world.settled(image_id)
                 before = await world.images.show(JOE, image_id)
                 wrong = ImageChange(description="x", is_public=True, add=("eve", "nobody"))
@@ -322,20 +340,20 @@ def make_image_tests(factory: World) -> type:
             """A location is a bucket and a key."""
             async with factory() as world:
                 with pytest.raises(InvalidInput):
-                    await world.images.register(JOE, location)
+                    await world.images.register(JOE, NewImage(location))
 
         @pytest.mark.parametrize("location", ["bucket/other", "other/disk.manifest.xml"])
         async def test_no_manifest(self, location: str) -> None:
             """A manifest that is not there can't be registered."""
             async with factory() as world:
                 with pytest.raises(ImageNotFound):
-                    await world.images.register(JOE, location)
+                    await world.images.register(JOE, NewImage(location))
                 assert await world.images.list(JOE) == ()
 
         async def test_foreign_manifest(self) -> None:
             """To another project, a manifest that it may not read is not there."""
             async with factory() as world:
                 with pytest.raises(ImageNotFound):
-                    await world.images.register(EVE, LOCATION)
+                    await world.images.register(EVE, NewImage(LOCATION))
 
     return ImageTests

@@ -11,7 +11,7 @@ from nova_tx.api.ec2.listing import Listing, Noun, Values
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, MissingParameter
 from nova_tx.ids import check_image_id, instance_ec2_id, parse_instance_id
-from nova_tx.model.images import Image
+from nova_tx.model.images import Image, NewImage
 
 #: Filters on what images have elsewhere, and none has here: nothing passes.
 _ABSENT = (
@@ -93,16 +93,18 @@ class DescribeImages(Action):
 
 
 class RegisterImage(Action):
-    """Make an image of an uploaded bundle; its architecture is what the bundle says."""
+    """Make an image of an uploaded bundle, or of a disk as it was uploaded."""
 
     roles = SYSADMIN
-    ignored = ("Architecture",)
 
     @dataclass(frozen=True, kw_only=True)
     class Params:
         location: str | None = schema.text("ImageLocation", longest=255)
         name: str | None = schema.text("Name")
         description: str | None = schema.text("Description")
+        architecture: str | None = schema.text("Architecture")
+        kernel_id: str | None = schema.text("KernelId")
+        ramdisk_id: str | None = schema.text("RamdiskId")
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         location, name, description = params.location, params.name, params.description
@@ -110,7 +112,15 @@ class RegisterImage(Action):
             location, name, description = location or name, None, None
         if location is None:
             raise MissingParameter("The request must contain the parameter ImageLocation")
-        image_id = await self.operations.images.register(context, location, name, description)
+        new = NewImage(
+            location,
+            name or "",
+            description,
+            params.architecture,
+            params.kernel_id,
+            params.ramdisk_id,
+        )
+        image_id = await self.operations.images.register(context, new)
         return {"imageId": image_id}
 
 
