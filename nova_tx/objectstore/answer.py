@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.objectstore import xml
-from nova_tx.objectstore.faults import InvalidArgument
 from nova_tx.objectstore.request import StreamingRequest
 
 
@@ -28,10 +27,8 @@ async def swallow(request: StreamingRequest, payload: Payload) -> bytes:
     """
     Read a short body, and check that it is the signed one.
 
-    @raise InvalidArgument: it is long.
+    @raise RequestTooLong: it is long.
     """
-    if not request.body.small:
-        raise InvalidArgument("the request's body is too long")
     content = payload.feed(await request.body.whole())
     payload.finish()
     return bytes(content)

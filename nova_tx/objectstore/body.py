@@ -18,6 +18,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from nova_tx.objectstore.aside import BEHIND
+from nova_tx.objectstore.faults import RequestTooLong
 from nova_tx.objectstore.threads import IPool
 
 if TYPE_CHECKING:
@@ -65,16 +66,21 @@ class Body:
         """Whether it can be held in memory."""
         return self.length is not None and self.length <= SMALL
 
-    async def whole(self) -> bytes:
+    async def whole(self, most: int = SMALL) -> bytes:
         """
-        All of a L{small} body.
+        All of a body that is held in memory.
 
+        @param most: bytes that it may have.
+        @raise RequestTooLong: it has more.
         @raise ConnectionLost: it will never end.
         """
         pieces: list[bytes] = []
-        while found := await self._next():
+        while max(self.received, self.length or 0) <= most:
+            found = await self._next()
+            if not found:
+                return b"".join(pieces)
             pieces += found
-        return b"".join(pieces)
+        raise RequestTooLong(f"the request's body may have {most} bytes")
 
     async def pour(self, write: Callable[[bytes | memoryview], object], pool: IPool) -> None:
         """

@@ -33,6 +33,27 @@ class InvalidArgument(NovaError):
     status = 400
 
 
+class InvalidRequest(NovaError):
+    """What is asked for can't be asked for like this."""
+
+    code = "InvalidRequest"
+    status = 400
+
+
+class MalformedXML(NovaError):
+    """The body is not the XML document that it should be."""
+
+    code = "MalformedXML"
+    status = 400
+
+
+class RequestTooLong(NovaError):
+    """A body that has to fit into memory is larger than any that makes sense."""
+
+    code = "MaxMessageLengthExceeded"
+    status = 400
+
+
 class InvalidDigest(NovaError):
     """A digest in a header is not of its form."""
 
