@@ -39,7 +39,7 @@ from nova_tx.objectstore import xml
 from nova_tx.objectstore.action import Actions, Asked
 from nova_tx.objectstore.answer import Answer, xml_answer
 from nova_tx.objectstore.calls import Call, Caller, read_call
-from nova_tx.objectstore.faults import InsufficientStorage
+from nova_tx.objectstore.faults import Damaged, InsufficientStorage
 from nova_tx.objectstore.images import NAME, Images
 from nova_tx.objectstore.request import StreamingRequest
 
@@ -99,6 +99,9 @@ class Door:
                 answer = await self._answer(request, request_id)
         except ConnectionLost:
             return
+        except Damaged as error:
+            _log.error("request {id}: {error}", id=request_id, error=str(error))
+            answer = _fault(NovaError("an internal error occurred"), request, request_id)
         except NovaError as error:
             answer = _fault(error, request, request_id)
         except Exception as error:

@@ -129,3 +129,10 @@ class InsufficientStorage(NovaError):
 
     code = "InsufficientStorage"
     status = 507
+
+
+class Damaged(NovaError):
+    """What is kept is not what was stored; the text is for the log."""
+
+    code = "InternalError"
+    status = 500

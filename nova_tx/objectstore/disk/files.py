@@ -9,42 +9,53 @@ from __future__ import annotations
 import json
 import os
 import struct
+import zlib
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any, BinaryIO
 
 from nova_tx.objectstore.facts import Facts
 
-_MAGIC = b"nova-tx1"
+_MAGIC = b"nova-tx2"
+#: What ended files before there was a checksum.
+_OLD_MAGIC = b"nova-tx1"
 _PIECE = 2**20
 #: Bytes of a long file that the disk is given at a time.
 _STRETCH = 2**23
 #: What tells an object from the one that it replaced.
 _OF = ("etag", "modified")
-_END = struct.Struct(">I8s")
+#: CRC-32 of the facts, their length, and what they are.
+_END = struct.Struct(">II8s")
 
 
 def facts_bytes(facts: Facts) -> bytes:
     """What is put behind the bytes of an object."""
-    text = json.dumps(vars(facts)).encode()
-    return text + _END.pack(len(text), _MAGIC)
+    return _sealed(json.dumps(vars(facts)).encode())
 
 
 def read_facts(file: BinaryIO) -> Facts:
     """
     The facts of an object; its bytes are those from 0 to C{facts.size}.
 
-    @raise ValueError: the file is no object.
+    @raise ValueError: the file is no object, or not as it was written.
     """
-    end = os.fstat(file.fileno()).st_size - _END.size
+    descriptor = file.fileno()
+    end = os.fstat(descriptor).st_size - _END.size
     if end < 0:
         raise ValueError("too short for an object")
-    length, magic = _END.unpack(os.pread(file.fileno(), _END.size, end))
-    if magic != _MAGIC or length > end:
-        raise ValueError("no object")
-    facts = _facts(json.loads(os.pread(file.fileno(), length, end - length)))
+    crc, length, magic = _END.unpack(os.pread(descriptor, _END.size, end))
+    if magic == _OLD_MAGIC:
+        end += 4
+    elif magic != _MAGIC:
+        raise ValueError("the end is not an object's")
+    if length > end:
+        raise ValueError("too short for what is known of it")
+    text = os.pread(descriptor, length, end - length)
+    if magic == _MAGIC and zlib.crc32(text) != crc:
+        raise ValueError("what is known of it is not as it was written")
+    facts = _facts(json.loads(text))
     if facts.size != end - length:
-        raise ValueError("not as long as it was")
+        raise ValueError(f"it has {end - length} bytes, not {facts.size}")
     return facts
 
 
@@ -54,15 +65,26 @@ def _facts(known: dict[str, Any]) -> Facts:
     return Facts(**known)
 
 
+def _sealed(text: bytes) -> bytes:
+    return text + _END.pack(zlib.crc32(text), len(text), _MAGIC)
+
+
 def changes_bytes(facts: Facts) -> bytes:
     """What can be changed of an object, and of which object it is."""
     names = (*_OF, "grants", "tags")
-    return json.dumps({name: getattr(facts, name) for name in names}).encode()
+    return _sealed(json.dumps({name: getattr(facts, name) for name in names}).encode())
 
 
 def changed_facts(facts: Facts, changes: bytes) -> Facts:
-    """An object's facts with its changes; those of an object that was replaced are none."""
-    found = json.loads(changes)
+    """
+    An object's facts with its changes; those of an object that was replaced are none.
+
+    @raise ValueError: the changes are not as they were written.
+    """
+    text = changes[: -_END.size]
+    if changes != _sealed(text):
+        raise ValueError("what was changed of it is not as it was written")
+    found = json.loads(text)
     if any(found[name] != getattr(facts, name) for name in _OF):
         return facts
     grants = tuple((who, what) for who, what in found["grants"])

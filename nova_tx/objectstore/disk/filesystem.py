@@ -50,12 +50,15 @@ class _Found:
 class FilesystemStore:
     """Buckets and objects of one directory."""
 
-    def __init__(self, path: str, files: IPool, bodies: IPool) -> None:
+    def __init__(
+        self, path: str, files: IPool, bodies: IPool, shared: bool = False, sync: bool = True
+    ) -> None:
         """
         @param files: runs what is short; where small objects are written.
         @param bodies: takes in and sends what is large.
+        @param shared, sync: see L{Store}.
         """
-        self._store = Store(path)
+        self._store = Store(path, shared, sync)
         self._files = files
         self._bodies = bodies
         self._commits = Commits(self._store, files)
@@ -64,7 +67,7 @@ class FilesystemStore:
         await self._files.run(self._store.prepare)
 
     async def close(self) -> None:
-        """Nothing is held."""
+        await self._files.run(self._store.close)
 
     # Buckets.
 

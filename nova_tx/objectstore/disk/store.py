@@ -18,7 +18,9 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from threading import Lock
-from typing import Any, BinaryIO, ParamSpec, TypeVar
+from typing import Any, BinaryIO, ParamSpec, TextIO, TypeVar
+
+from twisted.logger import Logger
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
 from nova_tx.objectstore.disk.files import (
@@ -30,14 +32,18 @@ from nova_tx.objectstore.disk.files import (
     sync_directory,
     write_small,
 )
+from nova_tx.objectstore.disk.known import Known
 from nova_tx.objectstore.disk.paths import beside, entries, path_of
+from nova_tx.objectstore.disk.sharing import Alone, SharedLock, Workspace
 from nova_tx.objectstore.facts import Bucket, Facts, Listing
-from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
+from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty, Damaged
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.names import check_bucket, check_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
+
+_log = Logger()
 
 _NEW, _BUCKET = ".new", "bucket.json"
 #: Bytes of an object that is read as a whole.
@@ -56,25 +62,40 @@ class New:
 
 
 class Store:
-    """The files of one objectstore; no other process writes to them."""
+    """The files of one objectstore."""
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, shared: bool = False, sync: bool = True) -> None:
+        """
+        @param shared: other processes write to them, too, and know it.
+        @param sync: what is acknowledged is on the disk; else the kernel has it at least.
+        """
         self._path = path
-        self._new = os.path.join(path, _NEW)
-        # names are changed by one thread at a time; what takes long is done outside
-        self._names = Lock()
-        # what is known of buckets and objects is changed by one thread at a time
-        self._changes = Lock()
-        self._known: dict[str, Bucket] = {}
+        self._work = Workspace(os.path.join(path, _NEW), shared)
+        self._new = self._work.path
+        # names are changed by one at a time; what takes long is done outside
+        self._names = self._lock(".names", shared)
+        # what is known of buckets and objects is changed by one at a time
+        self._changes = self._lock(".changes", shared)
+        self._known = Known(shared)
+        self._to_disk = sync
         self._mine = secrets.token_hex(8)
         self._numbers = itertools.count()
 
+    def _lock(self, name: str, shared: bool) -> Alone:
+        return SharedLock(os.path.join(self._path, name)) if shared else Lock()
+
     def prepare(self) -> None:
-        """Make the directory, remove what an earlier process left unfinished."""
+        """Make the directory, remove what processes that are dead left unfinished."""
         os.makedirs(self._path, mode=0o700, exist_ok=True)
-        shutil.rmtree(self._new, ignore_errors=True)
-        os.makedirs(self._new, mode=0o700, exist_ok=True)
+        self._work.prepare(self._names)
         sync_directory(self._path)
+
+    def close(self) -> None:
+        """Nothing more is asked of it."""
+        self._work.close()
+        for each in (self._names, self._changes):
+            if isinstance(each, SharedLock):
+                each.close()
 
     # Buckets.
 
@@ -82,14 +103,14 @@ class Store:
         """Every bucket, by name."""
         found = []
         for name in sorted(os.listdir(self._path)):
-            if name != _NEW:
+            if not name.startswith("."):
                 with contextlib.suppress(BucketNotFound):
                     found.append(self.bucket(name))
         return tuple(found)
 
     def known(self, name: str) -> Bucket | None:
         """A bucket that was asked for before; does not block."""
-        return self._known.get(name)
+        return self._known.believed(name)
 
     def bucket(self, name: str) -> Bucket:
         """
@@ -97,12 +118,13 @@ class Store:
 
         @raise BucketNotFound: there is none.
         """
-        found = self._known.get(name)
+        path = os.path.join(self._path, check_bucket(name), _BUCKET)
+        found = self._known.certain(name, path)
         if found is None:
-            path = os.path.join(self._path, check_bucket(name), _BUCKET)
             try:
                 with self._names, open(path) as file:
-                    found = self._known[name] = _read_bucket(name, json.load(file))
+                    found = _read_bucket(name, file)
+                    self._known.learn(found, file.fileno())
             except (FileNotFoundError, NotADirectoryError):
                 raise BucketNotFound(f"the bucket {name} does not exist") from None
         return found
@@ -114,6 +136,19 @@ class Store:
         @raise BucketAlreadyExists: another project has it.
         """
         name = check_bucket(bucket.name)
+        while not self._make(name, bucket):
+            try:
+                found = self.bucket(name)
+            except BucketNotFound:  # it was removed meanwhile
+                continue
+            if found.owner != bucket.owner:
+                raise BucketAlreadyExists(f"the name {name} is taken")
+            sync_directory(self._path)
+            return found
+        return bucket
+
+    def _make(self, name: str, bucket: Bucket) -> bool:
+        """Make a bucket, if there is none of its name."""
         new = self._unnamed()
         try:
             os.makedirs(os.path.join(new, "objects"), mode=0o700)
@@ -125,10 +160,9 @@ class Store:
             shutil.rmtree(new, ignore_errors=True)
             if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
                 raise
-            if self.bucket(name).owner != bucket.owner:
-                raise BucketAlreadyExists(f"the name {name} is taken") from None
+            return False
         sync_directory(self._path)
-        return self.bucket(name)
+        return True
 
     def change_bucket(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
         """
@@ -143,13 +177,14 @@ class Store:
             try:
                 _write_bucket(new, changed)
                 with self._names:
-                    os.replace(new, os.path.join(directory, _BUCKET))
-                    self._known[name] = changed
+                    path = os.path.join(directory, _BUCKET)
+                    os.replace(new, path)
+                    self._known.learn(changed, path)
             except FileNotFoundError:
                 raise BucketNotFound(f"the bucket {name} does not exist") from None
             finally:
                 _forget(new)
-        _sync([directory])
+        sync_directory(directory)
         return changed
 
     def remove_bucket(self, name: str) -> None:
@@ -164,7 +199,7 @@ class Store:
         with self._names:
             if next(self._keys(self._objects(name), b"", b"", b""), None) is not None:
                 raise BucketNotEmpty(f"there are objects in the bucket {name}")
-            self._known.pop(name, None)
+            self._known.forget(name)
             try:
                 os.rename(os.path.join(self._path, name), old)
             except FileNotFoundError:
@@ -201,8 +236,9 @@ class Store:
         with file:
             file.write(facts_bytes(facts))
             file.flush()
-            os.fsync(file.fileno())
-        _sync(self._name(path, bucket, key, condition))
+            if self._to_disk:
+                os.fsync(file.fileno())
+        self._sync(self._name(path, bucket, key, condition))
 
     def held(self, bucket: str, key: str) -> int | None:
         """
@@ -226,7 +262,7 @@ class Store:
         results: list[Exception | None] = []
         directories: dict[str, None] = {}
         begun = [self._try(self._write, each) for each in objects]
-        if len(begun) > 1:
+        if len(begun) > 1 and self._to_disk:
             for each in begun:
                 if not isinstance(each, Exception):
                     start_writing(each[1])
@@ -237,7 +273,7 @@ class Store:
             else:
                 directories.update(dict.fromkeys(changed))
                 results.append(None)
-        _sync(directories)
+        self._sync(directories)
         return results
 
     def _try(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
@@ -257,7 +293,8 @@ class Store:
     def _end(self, new: New, path: str, descriptor: int) -> Iterable[str]:
         try:
             try:
-                os.fdatasync(descriptor)
+                if self._to_disk:
+                    os.fdatasync(descriptor)
             finally:
                 os.close(descriptor)
             return self._name(path, new.bucket, new.key, new.condition)
@@ -288,6 +325,13 @@ class Store:
                 raise BucketNotFound(f"the bucket {bucket} does not exist") from None
         return reversed(chain)
 
+    def _sync(self, directories: Iterable[str]) -> None:
+        if self._to_disk:
+            for directory in directories:
+                # one that is gone again was removed with the object by a later request
+                with contextlib.suppress(FileNotFoundError):
+                    sync_directory(directory)
+
     def abort(self, path: str, file: BinaryIO) -> None:
         """Forget an upload that was not committed."""
         with contextlib.suppress(OSError):
@@ -301,6 +345,9 @@ class Store:
         @raise BucketNotFound, KeyNotFound: there is none.
         """
         self.bucket(bucket)
+        return self._open(bucket, key)
+
+    def _open(self, bucket: str, key: str) -> tuple[BinaryIO, Facts]:
         path = os.path.join(self._objects(bucket), *path_of(check_key(key)))
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115
@@ -308,13 +355,15 @@ class Store:
             raise KeyNotFound("the key does not exist") from None
         try:
             return file, _as_changed(path, read_facts(file))
-        except BaseException:
+        except BaseException as error:
             file.close()
+            if isinstance(error, ValueError | TypeError | KeyError):
+                raise Damaged(f"the object {bucket}/{key} is damaged: {error}") from None
             raise
 
     def _now(self, bucket: str, key: str) -> Facts | None:
         try:
-            file, facts = self.open(bucket, key)
+            file, facts = self._open(bucket, key)  # buckets are read under the lock that is held
         except KeyNotFound:
             return None
         file.close()
@@ -349,14 +398,17 @@ class Store:
                 with open(new, "xb") as file:
                     file.write(changes_bytes(changed))
                     file.flush()
-                    os.fsync(file.fileno())
+                    if self._to_disk:
+                        os.fsync(file.fileno())
                 with self._names:
+                    # one that was removed meanwhile is not to leave this behind
+                    os.stat(os.path.join(directory, name))
                     os.replace(new, os.path.join(directory, beside(name)))
             except FileNotFoundError:
                 raise KeyNotFound("the key does not exist") from None
             finally:
                 _forget(new)
-        _sync([directory])
+        self._sync([directory])
         return changed
 
     def remove(self, bucket: str, key: str, condition: Condition | None = None) -> None:
@@ -384,8 +436,7 @@ class Store:
                 except OSError:
                     break
                 directory = os.path.dirname(directory)
-        with contextlib.suppress(FileNotFoundError):
-            sync_directory(directory)
+        self._sync([directory])
 
     def listing(self, bucket: str, prefix: str, after: str, delimiter: str, limit: int) -> Listing:
         """
@@ -412,11 +463,20 @@ class Store:
                 last = common
                 continue
             last = key.decode()
-            with contextlib.suppress(KeyNotFound):  # it was removed meanwhile
-                file, facts = self.open(bucket, last)
-                file.close()
-                objects.append((last, facts))
+            with contextlib.suppress(KeyNotFound, FileNotFoundError):  # it was removed meanwhile
+                objects.append((last, self._listed(bucket, last)))
         return Listing(tuple(objects), tuple(prefixes), None)
+
+    def _listed(self, bucket: str, key: str) -> Facts:
+        """The facts of an object; of one that is damaged what can be seen."""
+        try:
+            file, facts = self.open(bucket, key)
+        except Damaged as error:
+            _log.error("{error}", error=str(error))
+            found = os.stat(os.path.join(self._objects(bucket), *path_of(check_key(key))))
+            return Facts(found.st_size, "", found.st_mtime, {}, {})
+        file.close()
+        return facts
 
     def _objects(self, bucket: str) -> str:
         return os.path.join(self._path, check_bucket(bucket), "objects")
@@ -454,19 +514,16 @@ def _write_bucket(path: str, bucket: Bucket) -> None:
         os.fsync(file.fileno())
 
 
-def _read_bucket(name: str, known: dict[str, Any]) -> Bucket:
-    grants = tuple((who, what) for who, what in known.pop("grants", ()))
-    cors = tuple(known.pop("cors", ()))
-    return Bucket(name=name, grants=grants, cors=cors, **known)
+def _read_bucket(name: str, file: TextIO) -> Bucket:
+    try:
+        known: dict[str, Any] = json.load(file)
+        grants = tuple((who, what) for who, what in known.pop("grants", ()))
+        cors = tuple(known.pop("cors", ()))
+        return Bucket(name=name, grants=grants, cors=cors, **known)
+    except (ValueError, TypeError, AttributeError) as error:
+        raise Damaged(f"the bucket {name} is damaged: {error}") from None
 
 
 def _forget(path: str) -> None:
     with contextlib.suppress(FileNotFoundError):
         os.unlink(path)
-
-
-def _sync(directories: Iterable[str]) -> None:
-    for directory in directories:
-        # one that is gone again was removed with the object by a later request
-        with contextlib.suppress(FileNotFoundError):
-            sync_directory(directory)

@@ -205,7 +205,7 @@ def make_store_tests(factory: World) -> type:
                     "x-amz-checksum-sha256": _sha256(content),
                     "accept": "nothing",
                 }
-                given = {"owner": "eve", "grants": GRANTS, "tags": {"a": "ü"}}
+                given: dict[str, Any] = {"owner": "eve", "grants": GRANTS, "tags": {"a": "ü"}}
                 made = await client.put(store, "bucket", "key", content, said=said, **given)
                 with closing(await store.look("bucket", "key")) as found:
                     facts = found.facts

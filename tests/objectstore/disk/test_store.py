@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import json
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -18,6 +20,7 @@ from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.faults import (
     BucketAlreadyExists,
     BucketNotEmpty,
+    Damaged,
     InvalidBucketName,
     KeyTooLong,
     PreconditionFailed,
@@ -231,6 +234,106 @@ def test_conditions(store: Store) -> None:
         store.remove("bucket", "key", refuse)
     assert _get(store, "key") == b"content"
     assert [each and each.size for each in seen] == [None, 7]
+
+
+def test_condition_on_a_bucket_that_goes(store: Store) -> None:
+    """A conditional upload into a bucket that was removed meanwhile fails, and holds nobody up."""
+    path, file = store.begin()
+    store.remove_bucket("bucket")
+    facts = Facts(0, "", 0.0, {}, {})
+    with pytest.raises(BucketNotFound):
+        store.commit(path, file, "bucket", "key", facts, lambda now: None)
+    store.create(Bucket("bucket", "eve", 0.0))
+
+
+def _file(tmp_path: Path, name: str = "=key") -> Path:
+    return tmp_path / "buckets" / "bucket" / "objects" / name
+
+
+def _spoil(path: Path, old: bytes, new: bytes) -> None:
+    content = path.read_bytes()
+    assert old in content
+    path.write_bytes(content.replace(old, new))
+
+
+@pytest.mark.parametrize("keep", [0, 5, 20, -1])
+def test_cut_short(store: Store, tmp_path: Path, keep: int) -> None:
+    """A file that lost its end is an error that names the object, and no shorter object."""
+    put(store, "bucket", "key", b"content" * 10)
+    path = _file(tmp_path)
+    path.write_bytes(path.read_bytes()[:keep])
+    with pytest.raises(Damaged, match="bucket/key"):
+        store.look("bucket", "key")
+    put(store, "bucket", "key", b"new")
+    assert _get(store, "key") == b"new"
+
+
+def test_garbled(store: Store, tmp_path: Path, logged_errors: Any) -> None:
+    """An object whose facts, or changes, are not as they were written is not sent as if it were."""
+    put(store, "bucket", "key", b"content")
+    _spoil(_file(tmp_path), b'"size": 7', b'"size": 5')
+    with pytest.raises(Damaged, match="bucket/key"):
+        store.look("bucket", "key")
+    put(store, "bucket", "other", b"content")
+    store.change("bucket", "other", lambda now: replace(now, grants=(("eve", "READ"),)))
+    _spoil(_file(tmp_path, "~other"), b"eve", b"ann")
+    with pytest.raises(Damaged, match="bucket/other"):
+        store.look("bucket", "other")
+    listed = store.listing("bucket", "", "", "", 10).objects
+    assert [(key, facts.etag) for key, facts in listed] == [("key", ""), ("other", "")]
+    assert len(logged_errors.flush()) == 2
+    for key in ("key", "other"):
+        store.remove("bucket", key)
+    store.remove_bucket("bucket")
+
+
+def test_garbled_bucket(store: Store, tmp_path: Path) -> None:
+    """A bucket whose file can't be read is an error that names it, not a bucket that is not."""
+    (tmp_path / "buckets" / "bucket" / "bucket.json").write_text('{"owner": "jo')
+    with pytest.raises(Damaged, match="bucket bucket "):
+        Store(str(tmp_path / "buckets")).bucket("bucket")
+
+
+def test_without_checksum(store: Store, tmp_path: Path) -> None:
+    """An object that was stored before facts had a checksum is read as before."""
+    put(store, "bucket", "key", b"content")
+    facts = store.look("bucket", "key")[2]
+    text = json.dumps({"size": 7, "etag": "0" * 32, "modified": 0, "headers": {}, "checksums": {}})
+    end = len(text).to_bytes(4, "big") + b"nova-tx1"
+    _file(tmp_path).write_bytes(b"content" + text.encode() + end)
+    assert store.look("bucket", "key") == (None, b"content", facts)
+
+
+def test_kernel_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without fsync nothing of an object is waited for, with it all is."""
+    counts = []
+    for sync in (True, False):
+        made = Store(str(tmp_path / str(sync)), sync=sync)
+        made.prepare()
+        made.create(Bucket("bucket", "joe", 0.0))
+        synced: list[int] = []
+        with monkeypatch.context() as patch:
+            for name in ("fsync", "fdatasync"):
+                patch.setattr(os, name, synced.append)
+            put(made, "bucket", "large", b"content")
+            made.put([New("bucket", "small", b"x", Facts(1, "0" * 32, 0.0, {}, {}))])
+            made.change("bucket", "small", lambda now: replace(now, tags={"a": "b"}))
+            made.remove("bucket", "large")
+        counts.append(len(synced))
+    assert counts == [7, 0]
+
+
+def test_change_of_what_goes(store: Store, tmp_path: Path) -> None:
+    """A change of an object that is removed meanwhile leaves nothing in its directory."""
+    put(store, "bucket", "key", b"content")
+
+    def change(now: Facts) -> Facts:
+        store.remove("bucket", "key")
+        return now
+
+    with pytest.raises(KeyNotFound):
+        store.change("bucket", "key", change)
+    assert list(_file(tmp_path).parent.iterdir()) == []
 
 
 KEYS = ("B", "a", "a/1", "a/2", "a/2/x", "b", "p" * 63, "p" * 64, "p" * 65, "p" * 200, "ü", "日")

@@ -1,0 +1,132 @@
+"""
+What keeps processes apart that use the same files: locks that the kernel takes back from the
+dead, and a directory for each of them with what is not there yet.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import shutil
+from contextlib import AbstractContextManager
+from threading import Lock
+from types import TracebackType
+
+#: Who holds it is alone: a lock of threads, or of the threads of several processes.
+Alone = AbstractContextManager[object]
+
+
+class SharedLock:
+    """A lock between threads and processes."""
+
+    def __init__(self, path: str) -> None:
+        """
+        @param path: of a file that stands for it; made when the lock is first taken.
+        """
+        self._path = path
+        self._threads = Lock()
+        self._descriptor: int | None = None
+
+    def __enter__(self) -> None:
+        self._threads.acquire()
+        try:
+            if self._descriptor is None:
+                self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+        except BaseException:
+            self._threads.release()
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        assert self._descriptor is not None
+        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._threads.release()
+
+    def close(self) -> None:
+        """Nobody takes it any more."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
+def claim(path: str) -> int | None:
+    """
+    A descriptor of a file or directory that is this process's as long as it is open; None if it
+    is another living one's.
+
+    @raise FileNotFoundError: it is not there (any more).
+    """
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        if os.stat(path).st_ino != os.fstat(descriptor).st_ino:
+            raise FileNotFoundError(path)
+    except BlockingIOError:
+        os.close(descriptor)
+        return None
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+class Workspace:
+    """
+    Where a process has the files that nobody is to see yet.
+
+    @ivar path: its directory, once it is prepared.
+    """
+
+    def __init__(self, root: str, shared: bool) -> None:
+        """
+        @param root: for this and nothing else.
+        @param shared: other processes have theirs in it, too.
+        """
+        self._root = root
+        self._shared = shared
+        self._held: int | None = None
+        self.path = os.path.join(root, secrets.token_hex(8)) if shared else root
+
+    def prepare(self, alone: Alone) -> None:
+        """
+        Make the directory; remove what the dead left.
+
+        @param alone: held by one process at a time.
+        """
+        os.makedirs(self._root, mode=0o700, exist_ok=True)
+        left: list[tuple[str, int]] = []
+        with alone:
+            for name in os.listdir(self._root):
+                path = os.path.join(self._root, name)
+                with contextlib.suppress(FileNotFoundError):
+                    found = claim(path)
+                    if found is not None:
+                        left.append((path, found))
+            if self._shared:
+                os.makedirs(self.path, mode=0o700)
+                self._held = claim(self.path)
+        for path, descriptor in left:
+            _remove(path)
+            os.close(descriptor)
+
+    def close(self) -> None:
+        """Nothing more is done here."""
+        if self._held is not None:
+            os.close(self._held)
+            self._held = None
+            shutil.rmtree(self.path, ignore_errors=True)
+
+
+def _remove(path: str) -> None:
+    if os.path.isdir(path):
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
