@@ -44,6 +44,17 @@ _ALGORITHMS: dict[str, Callable[[], Digest]] = {
 }
 
 
+def new_digest(algorithm: str) -> Digest:
+    """
+    Of an algorithm by its name.
+
+    @raise NotImplementedHere: it is not known.
+    """
+    if algorithm not in _ALGORITHMS:
+        raise NotImplementedHere(f"checksums of kind {algorithm} can't be verified here")
+    return _ALGORITHMS[algorithm]()
+
+
 def digests(headers: Mapping[str, str]) -> dict[str, Digest]:
     """
     What to compute of a body, by the algorithm's name, as its headers say.

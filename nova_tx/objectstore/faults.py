@@ -54,6 +54,55 @@ class RequestTooLong(NovaError):
     status = 400
 
 
+class NoSuchUpload(NovaError):
+    """No upload in parts of that id goes on for the key."""
+
+    code = "NoSuchUpload"
+    status = 404
+
+
+class InvalidPart(NovaError):
+    """A part that an object is to be made of is not there, or another one."""
+
+    code = "InvalidPart"
+    status = 400
+
+
+class InvalidPartOrder(NovaError):
+    """The parts that an object is to be made of are not named in order."""
+
+    code = "InvalidPartOrder"
+    status = 400
+
+
+class InvalidPartNumber(NovaError):
+    """An object has no part of that number."""
+
+    code = "InvalidPartNumber"
+    status = 416
+
+
+class EntityTooSmall(NovaError):
+    """A part that is not the last one is smaller than one may be."""
+
+    code = "EntityTooSmall"
+    status = 400
+
+
+class EntityTooLarge(NovaError):
+    """A body is larger than one may be."""
+
+    code = "EntityTooLarge"
+    status = 400
+
+
+class MissingContentLength(NovaError):
+    """A body's length has to be told before it comes."""
+
+    code = "MissingContentLength"
+    status = 411
+
+
 class InvalidDigest(NovaError):
     """A digest in a header is not of its form."""
 

@@ -113,7 +113,7 @@ class Images:
             raise ImageNotFound(f"image {image_id} has lost its file") from None
         with file:
             headers = {"content-type": "application/octet-stream"}
-            await request.send_file(200, headers, file, 0, image.size or 0, self._bodies)
+            await request.send_file(200, headers, file, [(0, image.size or 0)], self._bodies)
 
     async def _register(self, call: Call, caller: Caller) -> Answer:
         new = new_from_wire(call.query)

@@ -8,7 +8,7 @@ as soon as the headers are there, while the connection is paused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -120,16 +120,16 @@ class StreamingRequest(Request):
         code: int,
         headers: Mapping[str, str],
         file: BinaryIO,
-        first: int,
-        count: int,
+        runs: Sequence[tuple[int, int]],
         pool: IPool,
     ) -> None:
-        """Send C{count} bytes of a file from C{first} on, by threads of a pool."""
+        """Send runs of a file (the first byte, and how many), by threads of a pool."""
+        count = sum(length for _, length in runs)
         if not self._start(code, headers, count):
             return
         self.write(b"")
         if self.method != b"HEAD" and count:
-            self.sending = FileSender(self.channel.transport, file, first, count, pool)
+            self.sending = FileSender(self.channel.transport, file, runs, pool)
             self.sending.start()
             if not await self.sending.done:
                 if self.channel is not None:

@@ -1,11 +1,12 @@
 """
-A part of a file on its way out: the kernel sends it from the disk's cache, asked by threads.
+Parts of a file on their way out: the kernel sends them from the disk's cache, asked by threads.
 """
 
 from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Sequence
 from typing import Any, BinaryIO
 
 from twisted.internet.defer import Deferred
@@ -22,17 +23,19 @@ _TURN = 2**23
 @implementer(IPullProducer)
 class FileSender:
     """
-    Sends a file over a TCP connection whose owner writes nothing meanwhile.
+    Sends runs of a file over a TCP connection whose owner writes nothing meanwhile.
 
     @ivar sent: bytes so far.
     @ivar awaited: it is the client's turn to take.
     @ivar done: fires when all was sent with True; with False if that can't be.
     """
 
-    def __init__(self, transport: Any, file: BinaryIO, first: int, count: int, pool: IPool) -> None:
+    def __init__(
+        self, transport: Any, file: BinaryIO, runs: Sequence[tuple[int, int]], pool: IPool
+    ) -> None:
         """
         @param transport: a TCP connection.
-        @param first: where in the file to begin.
+        @param runs: what to send, in order: the first byte, and how many; none is empty.
         """
         self.sent = 0
         self.awaited = True
@@ -41,8 +44,7 @@ class FileSender:
         # the threads' own: the connection may be closed while they write to it
         self._target: socket.socket = transport.getHandle().dup()
         self._file = file
-        self._first = first
-        self._left = count
+        self._runs = list(runs)
         self._pool = pool
         self._owner: Any = None  # who produces for the connection before and after
         self._stopped = False
@@ -62,7 +64,7 @@ class FileSender:
         if not self.awaited:
             return
         self.awaited = False
-        turn = self._pool.run(_send, self._target, self._file, self._first, self._left)
+        turn = self._pool.run(_send, self._target, self._file, self._runs)
         _ = turn.addCallbacks(self._turned, self._failed)
 
     def stopProducing(self) -> None:
@@ -72,12 +74,10 @@ class FileSender:
 
     def _turned(self, count: int) -> None:
         self.awaited = True
-        self._first += count
-        self._left -= count
         self.sent += count
         if self._stopped:
             self._end(False)
-        elif self._left:
+        elif self._runs:
             self._transport.startWriting()
         else:
             self._end(True)
@@ -96,15 +96,17 @@ class FileSender:
         self.done.callback(whole)
 
 
-def _send(target: socket.socket, file: BinaryIO, first: int, left: int) -> int:
-    """In a thread: send what the connection takes at once; how much that was."""
+def _send(target: socket.socket, file: BinaryIO, runs: list[tuple[int, int]]) -> int:
+    """In a thread: send what the connection takes at once, and take it off; how much that was."""
     sent = 0
-    while sent < min(left, _TURN):
+    while runs and sent < _TURN:
+        first, left = runs[0]
         try:
-            count = os.sendfile(target.fileno(), file.fileno(), first + sent, left - sent)
+            count = os.sendfile(target.fileno(), file.fileno(), first, left)
         except BlockingIOError:
             break
         if not count:
             raise EOFError("the file is shorter than it was")
         sent += count
+        runs[:1] = [(first + count, left - count)] if count < left else []
     return sent

@@ -1,17 +1,19 @@
 """
 An object as one file: its bytes, then what is known of it, in a form that is read from the end.
 
-One file, so that one rename makes all of it visible at once.
+One file, so that one rename makes all of it visible at once.  The bytes of one that came in parts
+are where the parts were put, as runs, with room that is not used between them.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import struct
 import zlib
-from collections.abc import Iterator
-from dataclasses import replace
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
 from nova_tx.objectstore.facts import Facts
@@ -28,14 +30,39 @@ _OF = ("etag", "modified")
 _END = struct.Struct(">II8s")
 
 
-def facts_bytes(facts: Facts) -> bytes:
-    """What is put behind the bytes of an object."""
-    return _sealed(json.dumps(vars(facts)).encode())
+#: Where bytes are in a file, in order: the first of them and their count.
+Runs = tuple[tuple[int, int], ...]
 
 
-def read_facts(file: BinaryIO) -> Facts:
+@dataclass(frozen=True)
+class Kept:
     """
-    The facts of an object; its bytes are those from 0 to C{facts.size}.
+    What a file says of the object that it is.
+
+    @ivar upload: the id of the upload that it came by, if it came in parts.
+    """
+
+    facts: Facts
+    runs: Runs
+    upload: str = ""
+
+
+def facts_bytes(facts: Facts, runs: Runs = (), upload: str = "") -> bytes:
+    """
+    What is put behind the bytes of an object.
+
+    @param runs: where its bytes are, if they are not those from 0 on.
+    @param upload: the upload that it came by, if it came in parts.
+    """
+    known = dict(vars(facts))
+    if upload:
+        known.update(runs=runs, upload=upload)
+    return _sealed(json.dumps(known).encode())
+
+
+def read_kept(file: BinaryIO) -> Kept:
+    """
+    What is put behind the bytes of an object.
 
     @raise ValueError: the file is no object, or not as it was written.
     """
@@ -53,10 +80,58 @@ def read_facts(file: BinaryIO) -> Facts:
     text = os.pread(descriptor, length, end - length)
     if magic == _MAGIC and zlib.crc32(text) != crc:
         raise ValueError("what is known of it is not as it was written")
-    facts = _facts(json.loads(text))
-    if facts.size != end - length:
+    known = json.loads(text)
+    upload = known.pop("upload", "")
+    runs = tuple((first, count) for first, count in known.pop("runs", ((0, end - length),)))
+    facts = _facts(known)
+    if facts.size != sum(count for _, count in runs):
         raise ValueError(f"it has {end - length} bytes, not {facts.size}")
-    return facts
+    if any(first + count > end - length for first, count in runs):
+        raise ValueError(f"it has no more than {end - length} bytes")
+    return Kept(facts, runs, upload)
+
+
+def read_facts(file: BinaryIO) -> Facts:
+    """
+    The facts of an object.
+
+    @raise ValueError: the file is no object.
+    """
+    return read_kept(file).facts
+
+
+def runs_of(file: BinaryIO, facts: Facts) -> Runs:
+    """Where the bytes of an object are in its file."""
+    return read_kept(file).runs if facts.parts else ((0, facts.size),)
+
+
+def within(runs: Runs, first: int, count: int) -> Runs:
+    """Where C{count} bytes of what is in runs are, from the C{first} on."""
+    found = []
+    for start, length in runs:
+        skipped = min(first, length)
+        taken = min(length - skipped, count)
+        if taken:
+            found.append((start + skipped, taken))
+        first -= skipped
+        count -= taken
+    return tuple(found)
+
+
+def merged(runs: Iterable[tuple[int, int]]) -> Runs:
+    """The same with those made one that follow each other, and without those that are empty."""
+    found: list[tuple[int, int]] = []
+    for first, count in runs:
+        if found and sum(found[-1]) == first:
+            found[-1] = (found[-1][0], found[-1][1] + count)
+        elif count:
+            found.append((first, count))
+    return tuple(found)
+
+
+def read_runs(file: BinaryIO, runs: Runs) -> bytes:
+    """The bytes that are in some runs: few."""
+    return b"".join(os.pread(file.fileno(), count, first) for first, count in runs)
 
 
 def _facts(known: dict[str, Any]) -> Facts:
@@ -99,9 +174,12 @@ class Writer:
     a gigabyte at once while others wait for their kilobyte.
     """
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, first: int = 0) -> None:
+        """
+        @param first: where in the file it begins to write; it is there.
+        """
         self._file = file
-        self._written = self._begun = 0
+        self._written = self._begun = first
 
     def write(self, data: bytes | memoryview) -> None:
         """Write some more."""
@@ -129,6 +207,26 @@ def start_writing(descriptor: int, first: int = 0, count: int = 1) -> None:
     os.posix_fadvise(descriptor, first, count, os.POSIX_FADV_DONTNEED)
 
 
+_fallocate = ctypes.CDLL(None, use_errno=True).fallocate
+_fallocate.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int64, ctypes.c_int64)
+_KEEP_SIZE, _PUNCH_HOLE = 1, 2  # [linux/falloc.h]
+
+
+def give_back(descriptor: int, first: int, count: int) -> None:
+    """Let go of the room that bytes of a file take; they are zero then, if the disk can do that."""
+    if count > 0:
+        _fallocate(descriptor, _KEEP_SIZE | _PUNCH_HOLE, first, count)
+
+
+def give_back_others(descriptor: int, used: Sequence[tuple[int, int]], end: int) -> None:
+    """Let go of the room of the bytes before C{end} that are in none of some runs."""
+    at = 0
+    for first, count in sorted(used):
+        give_back(descriptor, at, first - at)
+        at = first + count
+    give_back(descriptor, at, end - at)
+
+
 def write_small(path: str, content: bytes) -> int:
     """
     A new file with a few bytes in it; its descriptor.
@@ -147,12 +245,14 @@ def write_small(path: str, content: bytes) -> int:
     return descriptor
 
 
-def pieces(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The first C{size} bytes of an object's file, which is closed after them."""
+def pieces(file: BinaryIO, runs: Runs) -> Iterator[bytes]:
+    """The bytes of an object's file that are in some runs; it is closed after them."""
     with file:
-        while data := file.read(min(_PIECE, size)):
-            size -= len(data)
-            yield data
+        for first, count in runs:
+            file.seek(first)
+            while data := file.read(min(_PIECE, count)):
+                count -= len(data)
+                yield data
 
 
 def sync_directory(path: str) -> None:

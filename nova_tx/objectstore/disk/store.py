@@ -28,6 +28,8 @@ from nova_tx.objectstore.disk.files import (
     changes_bytes,
     facts_bytes,
     read_facts,
+    read_runs,
+    runs_of,
     start_writing,
     sync_directory,
     write_small,
@@ -73,7 +75,7 @@ class Store:
         self._work = Workspace(os.path.join(path, _NEW), shared)
         self._new = self._work.path
         # names are changed by one at a time; what takes long is done outside
-        self._names = self._lock(".names", shared)
+        self.names = self._lock(".names", shared)
         # what is known of buckets and objects is changed by one at a time
         self._changes = self._lock(".changes", shared)
         self._known = Known(shared)
@@ -87,13 +89,13 @@ class Store:
     def prepare(self) -> None:
         """Make the directory, remove what processes that are dead left unfinished."""
         os.makedirs(self._path, mode=0o700, exist_ok=True)
-        self._work.prepare(self._names)
+        self._work.prepare(self.names)
         sync_directory(self._path)
 
     def close(self) -> None:
         """Nothing more is asked of it."""
         self._work.close()
-        for each in (self._names, self._changes):
+        for each in (self.names, self._changes):
             if isinstance(each, SharedLock):
                 each.close()
 
@@ -122,7 +124,7 @@ class Store:
         found = self._known.certain(name, path)
         if found is None:
             try:
-                with self._names, open(path) as file:
+                with self.names, open(path) as file:
                     found = _read_bucket(name, file)
                     self._known.learn(found, file.fileno())
             except (FileNotFoundError, NotADirectoryError):
@@ -149,12 +151,12 @@ class Store:
 
     def _make(self, name: str, bucket: Bucket) -> bool:
         """Make a bucket, if there is none of its name."""
-        new = self._unnamed()
+        new = self.unnamed()
         try:
             os.makedirs(os.path.join(new, "objects"), mode=0o700)
             _write_bucket(os.path.join(new, _BUCKET), bucket)
             sync_directory(new)
-            with self._names:
+            with self.names:
                 os.rename(new, os.path.join(self._path, name))
         except OSError as error:
             shutil.rmtree(new, ignore_errors=True)
@@ -170,13 +172,13 @@ class Store:
 
         @raise BucketNotFound: there is none.
         """
-        new = self._unnamed()
+        new = self.unnamed()
         directory = os.path.join(self._path, check_bucket(name))
         with self._changes:
             changed = change(self.bucket(name))
             try:
                 _write_bucket(new, changed)
-                with self._names:
+                with self.names:
                     path = os.path.join(directory, _BUCKET)
                     os.replace(new, path)
                     self._known.learn(changed, path)
@@ -195,9 +197,9 @@ class Store:
         @raise BucketNotEmpty: it has objects.
         """
         self.bucket(name)
-        old = self._unnamed()
-        with self._names:
-            if next(self._keys(self._objects(name), b"", b"", b""), None) is not None:
+        old = self.unnamed()
+        with self.names:
+            if next(self.keys(self._objects(name), b"", b"", b""), None) is not None:
                 raise BucketNotEmpty(f"there are objects in the bucket {name}")
             self._known.forget(name)
             try:
@@ -211,10 +213,10 @@ class Store:
 
     def begin(self) -> tuple[str, BinaryIO]:
         """A new file for the bytes of an upload, and its path for L{commit} or L{abort}."""
-        path = self._unnamed()
+        path = self.unnamed()
         return path, open(path, "xb", buffering=SMALL)
 
-    def _unnamed(self) -> str:
+    def unnamed(self) -> str:
         """A path for what has no name yet: 32 hex digits that nobody had before."""
         return os.path.join(self._new, f"{self._mine}{next(self._numbers):016x}")
 
@@ -238,7 +240,7 @@ class Store:
             file.flush()
             if self._to_disk:
                 os.fsync(file.fileno())
-        self._sync(self._name(path, bucket, key, condition))
+        self.sync(self.name(path, bucket, key, condition))
 
     def held(self, bucket: str, key: str) -> int | None:
         """
@@ -273,7 +275,7 @@ class Store:
             else:
                 directories.update(dict.fromkeys(changed))
                 results.append(None)
-        self._sync(directories)
+        self.sync(directories)
         return results
 
     def _try(self, work: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T | Exception:
@@ -283,7 +285,7 @@ class Store:
             return error
 
     def _write(self, new: New) -> tuple[str, int]:
-        path = self._unnamed()
+        path = self.unnamed()
         try:
             return path, write_small(path, new.content + facts_bytes(new.facts))
         except BaseException:
@@ -293,29 +295,26 @@ class Store:
     def _end(self, new: New, path: str, descriptor: int) -> Iterable[str]:
         try:
             try:
-                if self._to_disk:
-                    os.fdatasync(descriptor)
+                self.settle(descriptor)
             finally:
                 os.close(descriptor)
-            return self._name(path, new.bucket, new.key, new.condition)
+            return self.name(path, new.bucket, new.key, new.condition)
         except BaseException:
             _forget(path)
             raise
 
-    def _name(self, path: str, bucket: str, key: str, condition: Condition | None) -> Iterable[str]:
+    def name(self, path: str, bucket: str, key: str, condition: Condition | None) -> Iterable[str]:
         """
         Give a new file its name; returns the directories that are changed, the last one first.
 
         @raise BucketNotFound: the bucket was removed meanwhile.
         @raise PreconditionFailed: by the condition.
         """
-        *above, name = path_of(check_key(key))
-        chain = [self._objects(bucket)]
-        with self._names:
+        chain = self.directories(bucket, key)
+        name = path_of(check_key(key))[-1]
+        with self.names:
             if condition is not None:
                 condition(self._now(bucket, key))
-            for piece in above:
-                chain.append(os.path.join(chain[-1], piece))
             try:
                 for directory in chain[1:]:
                     with contextlib.suppress(FileExistsError):
@@ -325,7 +324,13 @@ class Store:
                 raise BucketNotFound(f"the bucket {bucket} does not exist") from None
         return reversed(chain)
 
-    def _sync(self, directories: Iterable[str]) -> None:
+    def settle(self, descriptor: int) -> None:
+        """Have the bytes of a file safe on the disk."""
+        if self._to_disk:
+            os.fdatasync(descriptor)
+
+    def sync(self, directories: Iterable[str]) -> None:
+        """Have the names of directories safe on the disk."""
         if self._to_disk:
             for directory in directories:
                 # one that is gone again was removed with the object by a later request
@@ -379,7 +384,7 @@ class Store:
         if facts.size > SMALL:
             return file, b"", facts
         with file:
-            return None, os.pread(file.fileno(), facts.size, 0), facts
+            return None, read_runs(file, runs_of(file, facts)), facts
 
     def change(self, bucket: str, key: str, change: Callable[[Facts], Facts]) -> Facts:
         """
@@ -389,7 +394,7 @@ class Store:
         """
         *above, name = path_of(check_key(key))
         directory = os.path.join(self._objects(bucket), *above)
-        new = self._unnamed()
+        new = self.unnamed()
         with self._changes:
             file, facts = self.open(bucket, key)
             file.close()
@@ -400,7 +405,7 @@ class Store:
                     file.flush()
                     if self._to_disk:
                         os.fsync(file.fileno())
-                with self._names:
+                with self.names:
                     # one that was removed meanwhile is not to leave this behind
                     os.stat(os.path.join(directory, name))
                     os.replace(new, os.path.join(directory, beside(name)))
@@ -408,7 +413,7 @@ class Store:
                 raise KeyNotFound("the key does not exist") from None
             finally:
                 _forget(new)
-        self._sync([directory])
+        self.sync([directory])
         return changed
 
     def remove(self, bucket: str, key: str, condition: Condition | None = None) -> None:
@@ -418,25 +423,42 @@ class Store:
         @raise BucketNotFound: there is no such bucket.
         @raise PreconditionFailed: by the condition.
         """
+        [result] = self.remove_all(bucket, [(key, condition)])
+        if result is not None:
+            raise result
+
+    def remove_all(
+        self, bucket: str, keys: Sequence[tuple[str, Condition | None]]
+    ) -> list[Exception | None]:
+        """
+        Remove some objects; for each, why it is not.
+
+        @raise BucketNotFound: there is no such bucket.
+        """
         self.bucket(bucket)
+        changed = [self._try(self._unlink, bucket, key, condition) for key, condition in keys]
+        self.sync(dict.fromkeys(each for each in changed if isinstance(each, str)))
+        return [each if isinstance(each, Exception) else None for each in changed]
+
+    def _unlink(self, bucket: str, key: str, condition: Condition | None) -> str | None:
+        """Remove an object; returns the directory that is changed, if there is one."""
         *above, name = path_of(check_key(key))
         objects = self._objects(bucket)
         directory = os.path.join(objects, *above)
-        with self._names:
-            if condition is not None:
-                condition(self._now(bucket, key))
-            try:
-                os.unlink(os.path.join(directory, name))
-            except FileNotFoundError:
-                return
-            _forget(os.path.join(directory, beside(name)))
-            while directory != objects:
+        held = self.held(bucket, key)
+        try:
+            with self.names:
+                if condition is not None:
+                    condition(self._now(bucket, key))
                 try:
-                    os.rmdir(directory)
-                except OSError:
-                    break
-                directory = os.path.dirname(directory)
-        self._sync([directory])
+                    os.unlink(os.path.join(directory, name))
+                except FileNotFoundError:
+                    return None
+                _forget(os.path.join(directory, beside(name)))
+                return prune(directory, objects)
+        finally:
+            if held is not None:
+                os.close(held)
 
     def listing(self, bucket: str, prefix: str, after: str, delimiter: str, limit: int) -> Listing:
         """
@@ -451,7 +473,7 @@ class Store:
         prefixes: list[str] = []
         last = ""
         start, stop = prefix.encode(), delimiter.encode()
-        for key in self._keys(self._objects(bucket), b"", start, after.encode()):
+        for key in self.keys(self._objects(bucket), b"", start, after.encode()):
             at = key.find(stop, len(start)) if stop else -1
             common = key[: at + len(stop)].decode() if at >= 0 else None
             if common is not None and (common == after or prefixes[-1:] == [common]):
@@ -478,11 +500,22 @@ class Store:
         file.close()
         return facts
 
-    def _objects(self, bucket: str) -> str:
-        return os.path.join(self._path, check_bucket(bucket), "objects")
+    def directory(self, bucket: str) -> str:
+        """Where what is of a bucket is."""
+        return os.path.join(self._path, check_bucket(bucket))
 
-    def _keys(self, directory: str, above: bytes, prefix: bytes, after: bytes) -> Iterator[bytes]:
-        """Keys below a directory, in order of their bytes."""
+    def directories(self, bucket: str, key: str) -> list[str]:
+        """Those that an object is in, its bucket's first."""
+        chain = [self._objects(bucket)]
+        for piece in path_of(check_key(key))[:-1]:
+            chain.append(os.path.join(chain[-1], piece))
+        return chain
+
+    def _objects(self, bucket: str) -> str:
+        return os.path.join(self.directory(bucket), "objects")
+
+    def keys(self, directory: str, above: bytes, prefix: bytes, after: bytes) -> Iterator[bytes]:
+        """Keys of what is below a directory, in order of their bytes."""
         try:
             names = os.listdir(directory)
         except FileNotFoundError:
@@ -492,9 +525,20 @@ class Store:
             if is_directory:
                 beside = not key.startswith(prefix[: len(key)])
                 if not beside and key >= after[: len(key)]:
-                    yield from self._keys(os.path.join(directory, name), key, prefix, after)
+                    yield from self.keys(os.path.join(directory, name), key, prefix, after)
             elif key.startswith(prefix) and key > after:
                 yield key
+
+
+def prune(directory: str, top: str) -> str:
+    """Remove a directory and those above it if they are empty; returns the one that is not."""
+    while directory != top:
+        try:
+            os.rmdir(directory)
+        except OSError:
+            break
+        directory = os.path.dirname(directory)
+    return directory
 
 
 def _as_changed(path: str, facts: Facts) -> Facts:

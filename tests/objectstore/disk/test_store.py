@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
-from nova_tx.objectstore.disk.files import pieces
+from nova_tx.objectstore.disk.files import pieces, runs_of
 from nova_tx.objectstore.disk.paths import path_of
 from nova_tx.objectstore.disk.store import New, Store
 from nova_tx.objectstore.facts import Bucket, Facts
@@ -38,7 +38,7 @@ def store(tmp_path: Path) -> Store:
 
 def _get(store: Store, key: str) -> bytes:
     file, facts = store.open("bucket", key)
-    return b"".join(pieces(file, facts.size))
+    return b"".join(pieces(file, runs_of(file, facts)))
 
 
 @pytest.mark.parametrize(
@@ -105,7 +105,7 @@ def test_replaced(store: Store) -> None:
     put(store, "bucket", "key", b"old content")
     file, facts = store.open("bucket", "key")
     put(store, "bucket", "key", b"new")
-    assert b"".join(pieces(file, facts.size)) == b"old content"
+    assert b"".join(pieces(file, runs_of(file, facts))) == b"old content"
     assert _get(store, "key") == b"new"
 
 

@@ -1,0 +1,445 @@
+"""
+Files of objects that come in parts. Everything here blocks: call it in a thread.
+
+C{<path>/<bucket>/uploads/} has a directory for each upload, where a file of its key would be among
+objects.  In it, C{upload.json} is what is known of it, C{data} the bytes of its parts, each where
+room was reserved for it when it began to come, and C{parts} a line for each part that is there.
+To be complete, C{data} gets what is put behind the bytes of an object, and becomes the object by a
+rename: however large it is, nothing is copied, and an upload is over when it has no C{data}.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import fcntl
+import json
+import os
+import re
+import secrets
+import shutil
+import time
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass, replace
+from typing import Any, BinaryIO
+
+from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.disk.files import (
+    facts_bytes,
+    give_back,
+    give_back_others,
+    merged,
+    read_kept,
+    write_small,
+)
+from nova_tx.objectstore.disk.paths import path_of
+from nova_tx.objectstore.disk.store import SMALL, Store, prune
+from nova_tx.objectstore.facts import Facts
+from nova_tx.objectstore.faults import NoSuchUpload
+from nova_tx.objectstore.interfaces import Condition
+from nova_tx.objectstore.names import check_key
+from nova_tx.objectstore.uploads import (
+    Completion,
+    Part,
+    Parts,
+    Upload,
+    Uploads,
+    assembled,
+    check_part,
+    chosen_parts,
+)
+
+_UPLOADS, _UPLOAD, _DATA, _PARTS = "uploads", "upload.json", "data", "parts"
+#: The time at which it began, so that ids are in its order, and what nobody can guess.
+_ID = re.compile(r"[0-9a-f]{48}\Z")
+
+
+@dataclass(frozen=True)
+class Room:
+    """
+    Where the bytes of a part go.
+
+    @ivar path: the directory of the upload.
+    @ivar first, size: where in the file, and the most that there is room for.
+    """
+
+    path: str
+    upload: Upload
+    file: BinaryIO
+    first: int
+    size: int
+
+
+class _Grown(Exception):
+    """Room was reserved behind what is to be the end of an object."""
+
+
+class UploadFiles:
+    """The uploads of a L{Store}."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+
+    def prepare(self) -> None:
+        """Remove what nobody can use: of uploads that are over, and parts that did not come."""
+        for bucket in self._store.buckets():
+            top = os.path.join(self._store.directory(bucket.name), _UPLOADS)
+            for directory, _, files in os.walk(top, topdown=False):
+                if _ID.match(os.path.basename(directory)) and _DATA in files:
+                    _give_back_lost(directory)
+                elif _ID.match(os.path.basename(directory)):
+                    self._forget(bucket.name, directory)
+                elif directory != top:
+                    with self._store.names:
+                        prune(directory, top)
+
+    def begin(self, bucket: str, upload: Upload) -> Upload:
+        """
+        Begin an upload; returns it with its id.
+
+        @raise BucketNotFound: there is no such bucket.
+        """
+        upload = replace(upload, id=f"{time.time_ns():016x}{secrets.token_hex(16)}")
+        *above, last = self._chain(bucket, upload.key, upload.id)
+        new = self._store.unnamed()
+        try:
+            os.mkdir(new, 0o700)
+            for name, content in (
+                (_UPLOAD, json.dumps(asdict(upload)).encode()),
+                (_DATA, b""),
+                (_PARTS, b""),
+            ):
+                descriptor = write_small(os.path.join(new, name), content)
+                try:
+                    self._store.settle(descriptor)
+                finally:
+                    os.close(descriptor)
+            self._store.sync([new])
+            with self._store.names:
+                for directory in above[1:]:
+                    with contextlib.suppress(FileExistsError):
+                        os.mkdir(directory, 0o700)
+                os.rename(new, last)
+        except FileNotFoundError:
+            raise BucketNotFound(f"the bucket {bucket} does not exist") from None
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        self._store.sync(reversed(above))
+        return upload
+
+    def _chain(self, bucket: str, key: str, upload_id: str) -> list[str]:
+        """The directories from a bucket's to an upload's."""
+        chain = [self._store.directory(bucket)]
+        for name in (_UPLOADS, *path_of(check_key(key)), upload_id):
+            chain.append(os.path.join(chain[-1], name))
+        return chain
+
+    def _open(self, bucket: str, key: str, upload_id: str) -> tuple[str, Upload, BinaryIO]:
+        """
+        The directory of an upload, what is known of it, and the file of its bytes.
+
+        @raise NoSuchUpload: there is none.
+        """
+        if not _ID.match(upload_id):
+            raise _none()
+        path = self._chain(bucket, key, upload_id)[-1]
+        try:
+            upload = _read_upload(path)
+            file = open(os.path.join(path, _DATA), "r+b", buffering=SMALL)  # noqa: SIM115
+        except (FileNotFoundError, NotADirectoryError):
+            raise _none() from None
+        fcntl.flock(file, fcntl.LOCK_SH)  # until it is closed, by whoever dies, too
+        return path, upload, file
+
+    # Parts.
+
+    def reserve(self, bucket: str, key: str, upload_id: str, size: int) -> Room:
+        """
+        Room for the bytes of a part; for L{record} or L{give_up}.
+
+        @raise NoSuchUpload: there is no such upload.
+        """
+        path, upload, file = self._open(bucket, key, upload_id)
+        try:
+            with self._store.names:
+                _check(path)
+                first = os.fstat(file.fileno()).st_size
+                os.ftruncate(file.fileno(), first + size)
+            file.seek(first)
+        except BaseException:
+            file.close()
+            raise
+        return Room(path, upload, file, first, size)
+
+    def record(self, room: Room, number: int, facts: Facts) -> Part:
+        """
+        Have what was written a part, or give it up; when this returns it is safe on the disk.
+
+        @raise NoSuchUpload: the upload is over.
+        @raise InvalidRequest: by L{check_part}.
+        """
+        part = Part(number, facts.size, facts.etag, facts.modified, facts.checksums)
+        # in a line of its own, even if what was to be the last one is not whole
+        line = b"\n%s\n" % json.dumps({**asdict(part), "first": room.first}).encode()
+        try:
+            check_part(room.upload, facts.checksums)
+            room.file.flush()
+            self._store.settle(room.file.fileno())
+            with self._store.names:
+                _check(room.path)
+                log = os.open(os.path.join(room.path, _PARTS), os.O_WRONLY | os.O_APPEND)
+        except BaseException:
+            self.give_up(room)
+            raise
+        # from here on the line may be there, and the bytes with it
+        try:
+            if os.write(log, line) < len(line):
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            self._store.settle(log)
+        finally:
+            os.close(log)
+            room.file.close()
+        return part
+
+    def give_up(self, room: Room) -> None:
+        """Forget a part that did not come."""
+        with contextlib.suppress(OSError):
+            room.file.flush()
+        give_back(room.file.fileno(), room.first, room.size)
+        with contextlib.suppress(OSError):
+            room.file.close()
+
+    def put(
+        self, bucket: str, key: str, upload_id: str, number: int, content: bytes, facts: Facts
+    ) -> Part:
+        """
+        A small part; when this returns it is safe on the disk.
+
+        @raise NoSuchUpload, InvalidRequest: as L{record}.
+        """
+        room = self.reserve(bucket, key, upload_id, len(content))
+        try:
+            room.file.write(content)
+        except BaseException:
+            self.give_up(room)
+            raise
+        return self.record(room, number, facts)
+
+    def parts(self, bucket: str, key: str, upload_id: str, after: int, limit: int) -> Parts:
+        """
+        The first C{limit} parts whose numbers are more than C{after}.
+
+        @raise NoSuchUpload: there is no such upload.
+        """
+        path, upload, file = self._open(bucket, key, upload_id)
+        file.close()
+        found = [part for number, (part, _) in sorted(_parts(path).items()) if number > after]
+        page = tuple(found[:limit])
+        return Parts(upload, page, page[-1].number if page and len(found) > limit else None)
+
+    # The end of an upload.
+
+    def complete(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        completion: Completion,
+        condition: Condition | None,
+    ) -> Facts:
+        """
+        Make an upload the object; when this returns it is safe on the disk.
+
+        @raise NoSuchUpload: there is no such upload, and the object did not come by it.
+        @raise InvalidPart, InvalidPartOrder, EntityTooSmall: it can't be.
+        @raise InvalidRequest, BadDigest: it is not what the client believes.
+        @raise PreconditionFailed: by the condition.
+        """
+        try:
+            path, upload, file = self._open(bucket, key, upload_id)
+        except NoSuchUpload:
+            return self._completed(bucket, key, upload_id)
+        with file:
+            there = _parts(path)
+            parts = chosen_parts(
+                upload, {number: part for number, (part, _) in there.items()}, completion
+            )
+            facts = assembled(upload, parts, completion)
+            runs = [(there[part.number][1], part.size) for part in parts]
+            end = facts_bytes(facts, merged(runs), upload_id)
+            try:
+                self._become(path, file, bucket, key, end, condition)
+            except NoSuchUpload:
+                return self._completed(bucket, key, upload_id)
+            size = os.fstat(file.fileno()).st_size
+            give_back_others(file.fileno(), [*runs, (size - len(end), len(end))], size)
+        self._forget(bucket, path)
+        return facts
+
+    def _become(
+        self,
+        path: str,
+        file: BinaryIO,
+        bucket: str,
+        key: str,
+        end: bytes,
+        condition: Condition | None,
+    ) -> None:
+        """
+        Put an end behind an upload's bytes, and make them the object.
+
+        @raise NoSuchUpload: the upload is over.
+        @raise PreconditionFailed: by the condition.
+        """
+
+        def is_ready(now: Facts | None) -> None:
+            _check(path)
+            if os.fstat(file.fileno()).st_size != size:
+                raise _Grown
+            if condition is not None:
+                condition(now)
+
+        while True:
+            with self._store.names:
+                _check(path)
+                file.seek(0, os.SEEK_END)
+                file.write(end)
+                file.flush()
+                size = file.tell()
+            self._store.settle(file.fileno())
+            with contextlib.suppress(_Grown):
+                self._store.sync(self._store.name(os.path.join(path, _DATA), bucket, key, is_ready))
+                return
+
+    def _completed(self, bucket: str, key: str, upload_id: str) -> Facts:
+        """
+        The object that came by an upload.
+
+        @raise NoSuchUpload: the one that there is did not.
+        """
+        try:
+            file, facts = self._store.open(bucket, key)
+        except KeyNotFound:
+            raise _none() from None
+        with file:
+            if not upload_id or read_kept(file).upload != upload_id:
+                raise _none()
+        # who made it the object may have died before it was safe
+        self._store.sync(reversed(self._store.directories(bucket, key)))
+        return facts
+
+    def abort(self, bucket: str, key: str, upload_id: str) -> None:
+        """
+        Forget an upload.
+
+        @raise NoSuchUpload: there is none.
+        """
+        path, _, file = self._open(bucket, key, upload_id)
+        with file:  # its bytes are freed when it is closed, and not before
+            self._store.sync([self._forget(bucket, path)])
+
+    def _forget(self, bucket: str, path: str) -> str:
+        """Remove an upload's directory; returns the one that is changed."""
+        old = self._store.unnamed()
+        with self._store.names:
+            with contextlib.suppress(FileNotFoundError):  # another request was faster
+                os.rename(path, old)
+            top = os.path.join(self._store.directory(bucket), _UPLOADS)
+            changed = prune(os.path.dirname(path), top)
+        shutil.rmtree(old, ignore_errors=True)
+        return changed
+
+    # Which there are.
+
+    def listing(
+        self, bucket: str, prefix: str, after: tuple[str, str], delimiter: str, limit: int
+    ) -> Uploads:
+        """
+        The first C{limit} uploads and common prefixes whose keys begin with C{prefix}.
+
+        @raise BucketNotFound: there is no such bucket.
+        """
+        self._store.bucket(bucket)
+        found: list[Upload] = []
+        prefixes: list[str] = []
+        last = ("", "")
+        for key, upload_id in self._ids(bucket, prefix, *after):
+            at = key.find(delimiter, len(prefix)) if delimiter else -1
+            common = key[: at + len(delimiter)] if at >= 0 else None
+            if common is not None and common in (after[0], *prefixes[-1:]):
+                continue
+            if len(found) + len(prefixes) >= limit:
+                return Uploads(tuple(found), tuple(prefixes), last if limit else None)
+            if common is not None:
+                prefixes.append(common)
+                last = (common, "")
+                continue
+            last = (key, upload_id)
+            with contextlib.suppress(NoSuchUpload):  # it ended meanwhile
+                _, upload, file = self._open(bucket, key, upload_id)
+                file.close()
+                found.append(upload)
+        return Uploads(tuple(found), tuple(prefixes), None)
+
+    def _ids(
+        self, bucket: str, prefix: str, after: str, after_id: str
+    ) -> Iterator[tuple[str, str]]:
+        """Keys and ids of uploads, in order."""
+        if after_id and after.startswith(prefix):
+            yield from ((after, each) for each in self._of(bucket, after) if each > after_id)
+        top = os.path.join(self._store.directory(bucket), _UPLOADS)
+        for found in self._store.keys(top, b"", prefix.encode(), after.encode()):
+            key = found.decode()
+            yield from ((key, each) for each in self._of(bucket, key))
+
+    def _of(self, bucket: str, key: str) -> list[str]:
+        with contextlib.suppress(FileNotFoundError):
+            return sorted(os.listdir(os.path.dirname(self._chain(bucket, key, "")[-1])))
+        return []
+
+
+def _none() -> NoSuchUpload:
+    return NoSuchUpload("the upload does not exist; it may have been completed or aborted")
+
+
+def _check(path: str) -> None:
+    """
+    See that an upload goes on; the names are held.
+
+    @raise NoSuchUpload: it is over.
+    """
+    if not os.path.exists(os.path.join(path, _DATA)):
+        raise _none()
+
+
+def _give_back_lost(path: str) -> None:
+    """Let go of the room of parts that did not come, if nobody is about to fill it."""
+    with contextlib.suppress(FileNotFoundError), open(os.path.join(path, _DATA), "r+b") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            used = [(first, part.size) for part, first in _parts(path).values()]
+            _check(path)  # else it became an object, which ends where nothing is used
+        except (BlockingIOError, NoSuchUpload):
+            return
+        give_back_others(file.fileno(), used, os.fstat(file.fileno()).st_size)
+
+
+def _read_upload(path: str) -> Upload:
+    with open(os.path.join(path, _UPLOAD), "rb") as file:
+        known: dict[str, Any] = json.load(file)
+    known["grants"] = tuple((who, what) for who, what in known["grants"])
+    return Upload(**known)
+
+
+def _parts(path: str) -> dict[int, tuple[Part, int]]:
+    """The parts of an upload by number, each with where it begins in the file."""
+    found = {}
+    with open(os.path.join(path, _PARTS), "rb") as file:
+        for line in file:
+            try:
+                known = json.loads(line)
+            except ValueError:  # what was not written whole was not acknowledged
+                continue
+            first = known.pop("first")
+            found[known["number"]] = (Part(**known), first)
+    return found
