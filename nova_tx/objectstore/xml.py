@@ -2,41 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
 from urllib.parse import quote
-from xml.sax.saxutils import escape
 
 from nova_tx.objectstore.facts import Bucket, Facts, Listing
+from nova_tx.objectstore.xml_write import document as _document
+from nova_tx.objectstore.xml_write import element as _element
+from nova_tx.objectstore.xml_write import leaf as _leaf
+from nova_tx.objectstore.xml_write import moment as _time
+from nova_tx.objectstore.xml_write import owner as _owner
+from nova_tx.objectstore.xml_write import truth as _truth
 
 CONTENT_TYPE = "application/xml; charset=UTF-8"
-_NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
-_CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
-
-
-def _leaf(tag: str, value: object) -> str:
-    # S3 writes control characters as references, which its clients' parsers know of
-    text = _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", escape(str(value)))
-    return f"<{tag}>{text}</{tag}>"
-
-
-def _element(tag: str, *children: str) -> str:
-    return f"<{tag}>{''.join(children)}</{tag}>"
-
-
-def _document(tag: str, *children: str, namespace: str = _NAMESPACE) -> bytes:
-    opening = f'{tag} xmlns="{namespace}"' if namespace else tag
-    text = f'<?xml version="1.0" encoding="UTF-8"?>\n<{opening}>{"".join(children)}</{tag}>'
-    return text.encode("utf-8", "replace")
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S.000Z")
-
-
-def _truth(value: bool) -> str:
-    return "true" if value else "false"
 
 
 def error(code: str, message: str, resource: str, request_id: str) -> bytes:
@@ -49,10 +26,6 @@ def error(code: str, message: str, resource: str, request_id: str) -> bytes:
         _leaf("RequestId", request_id),
         namespace="",
     )
-
-
-def _owner(project: str) -> str:
-    return _element("Owner", _leaf("ID", project), _leaf("DisplayName", project))
 
 
 def buckets(found: Iterable[Bucket], project: str) -> bytes:
