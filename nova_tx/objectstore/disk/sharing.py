@@ -10,23 +10,28 @@ import fcntl
 import os
 import secrets
 import shutil
+import time
 from contextlib import AbstractContextManager
-from threading import Lock
+from threading import RLock
 from types import TracebackType
 
 #: Who holds it is alone: a lock of threads, or of the threads of several processes.
 Alone = AbstractContextManager[object]
 
+#: Seconds between looks at whether others are dead.
+_LOOK = 0.05
+
 
 class SharedLock:
-    """A lock between threads and processes."""
+    """A lock between threads and processes; who holds it may take it again."""
 
     def __init__(self, path: str) -> None:
         """
         @param path: of a file that stands for it; made when the lock is first taken.
         """
         self._path = path
-        self._threads = Lock()
+        self._threads = RLock()
+        self._depth = 0
         self._descriptor: int | None = None
 
     def __enter__(self) -> None:
@@ -34,10 +39,12 @@ class SharedLock:
         try:
             if self._descriptor is None:
                 self._descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
-            fcntl.flock(self._descriptor, fcntl.LOCK_EX)
+            if not self._depth:
+                fcntl.flock(self._descriptor, fcntl.LOCK_EX)
         except BaseException:
             self._threads.release()
             raise
+        self._depth += 1
 
     def __exit__(
         self,
@@ -46,7 +53,9 @@ class SharedLock:
         trace: TracebackType | None,
     ) -> None:
         assert self._descriptor is not None
-        fcntl.flock(self._descriptor, fcntl.LOCK_UN)
+        self._depth -= 1
+        if not self._depth:
+            fcntl.flock(self._descriptor, fcntl.LOCK_UN)
         self._threads.release()
 
     def close(self) -> None:
@@ -94,27 +103,44 @@ class Workspace:
         self._held: int | None = None
         self.path = os.path.join(root, secrets.token_hex(8)) if shared else root
 
-    def prepare(self, alone: Alone) -> None:
+    def prepare(self, alone: Alone, wait: float = 0.0) -> bool:
         """
-        Make the directory; remove what the dead left.
+        Make the directory, remove what the dead left; returns whether no other process has one.
 
         @param alone: held by one process at a time.
+        @param wait: seconds in which others are believed to die.
         """
         os.makedirs(self._root, mode=0o700, exist_ok=True)
-        left: list[tuple[str, int]] = []
-        with alone:
-            for name in os.listdir(self._root):
-                path = os.path.join(self._root, name)
-                with contextlib.suppress(FileNotFoundError):
-                    found = claim(path)
-                    if found is not None:
-                        left.append((path, found))
-            if self._shared:
-                os.makedirs(self.path, mode=0o700)
-                self._held = claim(self.path)
+        end = time.monotonic() + wait
+        while True:
+            with alone:
+                left, others = self._others()
+                if not others or time.monotonic() >= end:
+                    if self._shared:
+                        os.mkdir(self.path, mode=0o700)
+                        self._held = claim(self.path)
+                    break
+            for _, descriptor in left:
+                os.close(descriptor)
+            time.sleep(_LOOK)
         for path, descriptor in left:
             _remove(path)
             os.close(descriptor)
+        return not others
+
+    def _others(self) -> tuple[list[tuple[str, int]], bool]:
+        """What the dead left, claimed, and whether there are others that live."""
+        left: list[tuple[str, int]] = []
+        others = False
+        for name in os.listdir(self._root):
+            path = os.path.join(self._root, name)
+            with contextlib.suppress(FileNotFoundError):
+                found = claim(path)
+                if found is None:
+                    others = True
+                else:
+                    left.append((path, found))
+        return left, others
 
     def close(self) -> None:
         """Nothing more is done here."""

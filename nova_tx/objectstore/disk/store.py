@@ -86,11 +86,17 @@ class Store:
     def _lock(self, name: str, shared: bool) -> Alone:
         return SharedLock(os.path.join(self._path, name)) if shared else Lock()
 
-    def prepare(self) -> None:
-        """Make the directory, remove what processes that are dead left unfinished."""
+    def prepare(self, wait: float = 0.0) -> bool:
+        """
+        Make the directory, remove what processes that are dead left unfinished.
+
+        @param wait: seconds in which other processes are believed to die.
+        @return: whether no other process is at work here.
+        """
         os.makedirs(self._path, mode=0o700, exist_ok=True)
-        self._work.prepare(self.names)
+        alone = self._work.prepare(self.names, wait)
         sync_directory(self._path)
+        return alone
 
     def close(self) -> None:
         """Nothing more is asked of it."""

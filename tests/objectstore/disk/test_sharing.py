@@ -212,3 +212,29 @@ def test_lock_of_the_dead(tmp_path: Path) -> None:
     os.close(found)
     one.close()
     other.close()
+
+
+def test_others_die(tmp_path: Path) -> None:
+    """The first waits for those that are about to die, and knows whether it is alone then."""
+    one = Store(str(tmp_path / "buckets"), shared=True)
+    assert one.prepare()
+    other = Store(str(tmp_path / "buckets"), shared=True)
+    assert not other.prepare()
+    dying = threading.Timer(0.1, one.close)
+    other.close()
+    dying.start()
+    assert other.prepare(wait=60.0)
+    other.close()
+
+
+def test_taken_again(tmp_path: Path) -> None:
+    """Who holds a lock may take it again, and lets go of it once it did so as often."""
+    one = SharedLock(str(tmp_path / "lock"))
+    with one:
+        with one:
+            pass
+        assert claim(str(tmp_path / "lock")) is None
+    found = claim(str(tmp_path / "lock"))
+    assert found is not None
+    os.close(found)
+    one.close()
