@@ -166,6 +166,9 @@ class ImageFlags:
     image_service: str = flag("nova.image.s3.S3ImageService", "where images are looked up")
     images_path: str = flag("$state_path/images", "directory of decrypted images")
     image_max_bytes: int = flag(64 * 2**30, "largest image file that a bundle may unpack to")
+    image_convert_seconds: int = flag(
+        1800, "seconds that unpacking or converting an image by another program may take"
+    )
     null_kernel: str = flag("nokernel", 'kernel id meaning "raw disk image, no kernel"')
 
 
@@ -224,6 +227,9 @@ class ComputeFlags:
     minimum_root_size: int = flag(10 * 2**30, "bytes that root disks are grown to (not m1.tiny's)")
     max_build_attempts: int = flag(
         5, "times that an instance is begun, if each time the daemon dies of it"
+    )
+    image_cache_seconds: int = flag(
+        3600, "seconds since its last use that a host keeps the file of a deregistered image"
     )
     rescue_image_id: str = flag("ami-rescue", "image that rescued instances boot; a public one")
     rescue_kernel_id: str = flag("aki-rescue", "its kernel; empty for none")

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import CancelledError, Deferred
@@ -36,6 +36,7 @@ class IRunner(Interface):
         stdin: bytes = b"",
         check: bool = True,
         timeout: float = 60.0,
+        heard: Callable[[bytes], object] | None = None,
     ) -> Awaitable[Result]:
         """
         Run a program as root (by sudo if this process is not).
@@ -43,14 +44,16 @@ class IRunner(Interface):
         @param argv: the program and its arguments.
         @param check: whether a status other than 0 is a failure.
         @param timeout: seconds after which the program is killed.
+        @param heard: told what it prints on stdout, while it does.
         @raise ProcessFailed: it did not end in time, can't be found, or
             C{check} is true and it failed.
         """
 
 
 class _Collector(ProcessProtocol):
-    def __init__(self, stdin: bytes) -> None:
+    def __init__(self, stdin: bytes, heard: Callable[[bytes], object] | None) -> None:
         self._stdin = stdin
+        self._heard = heard
         self.out: list[bytes] = []
         self.err: list[bytes] = []
         self.ended: Deferred[int] = Deferred()
@@ -63,6 +66,8 @@ class _Collector(ProcessProtocol):
 
     def outReceived(self, data: bytes) -> None:
         self.out.append(data)
+        if self._heard is not None:
+            self._heard(data)
 
     def errReceived(self, data: bytes) -> None:
         self.err.append(data)
@@ -98,9 +103,10 @@ class Runner:
         stdin: bytes = b"",
         check: bool = True,
         timeout: float = 60.0,
+        heard: Callable[[bytes], object] | None = None,
     ) -> Result:
         full = (*self._sudo, *argv)
-        collector = _Collector(stdin)
+        collector = _Collector(stdin, heard)
         ended = collector.ended
         environment = _environment()
         program = shutil.which(full[0], path=environment["PATH"])

@@ -5,7 +5,7 @@ CHECKOUT=$(dirname "$(dirname "$(readlink -f "$0")")")
 VENV=$CHECKOUT/.venv
 PYTHON=$VENV/bin/python
 
-CLOUD_PACKAGES="libvirt-daemon-system libvirt-clients libvirt-dev qemu-utils dnsmasq-base
+CLOUD_PACKAGES="libvirt-daemon-system libvirt-clients libvirt-dev qemu-utils zstd dnsmasq-base
     dnsmasq-utils iptables iproute2 procps e2fsprogs openssh-client util-linux gcc pkg-config python3-dev
     python3-venv"
 case $(dpkg --print-architecture 2>/dev/null) in

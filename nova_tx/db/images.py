@@ -19,14 +19,17 @@ from nova_tx.db.security_groups import hold_default
 from nova_tx.errors import Duplicate, DuplicateImageName, ForeignImage, ImageNotFound, WrongState
 from nova_tx.model.images import ARCHITECTURES, Image, NewImage
 
-# The states of an image, in order; C{FAILED} may follow any but C{AVAILABLE}.
+# The states of an image: after C{PENDING} the next two of a bundle, or one or both of the two
+# that follow of a plain file; C{FAILED} may follow any but C{AVAILABLE}.
 PENDING = "pending"
 DECRYPTING = "decrypting"
 UNTARRING = "untarring"
+COPYING = "copying"
+CONVERTING = "converting"
 AVAILABLE = "available"
 FAILED = "failed"
 
-_ON_THE_WAY = (PENDING, DECRYPTING, UNTARRING)
+_ON_THE_WAY = (PENDING, DECRYPTING, UNTARRING, COPYING, CONVERTING)
 _FIELDS = tuple(name for name in Image.__dataclass_fields__ if name in images.c)
 _COLUMNS = tuple(images.c[name] for name in _FIELDS)
 #: An announced image: a compute host brings its file.
@@ -128,6 +131,16 @@ def listed(
     return tuple(_image(row, tuple(launchers[row.id])) for row in rows)
 
 
+def available(txn: Connection, ids: Collection[str]) -> frozenset[str]:
+    """Those of some images that are there to be launched."""
+    found = txn.execute(
+        select(images.c.id).where(
+            images.c.id.in_(list(ids)), images.c.state == AVAILABLE, images.c.deleted.is_(False)
+        )
+    )
+    return frozenset(found.scalars())
+
+
 def _launchers(
     txn: Connection, project: str | None, is_admin: bool, ids: Collection[str]
 ) -> dict[str, list[str]]:
@@ -180,8 +193,12 @@ def advance(
     """
     Move an image from one state to the next, and set columns with it.
 
+    One that is available makes no progress any more.
+
     @raise WrongState: it is not (any more) in state C{source}; nothing was written.
     """
+    if target == AVAILABLE:
+        columns["progress"] = None
     done = txn.execute(
         update(images)
         .where(images.c.id == image_id, images.c.state == source, images.c.deleted.is_(False))
@@ -190,6 +207,19 @@ def advance(
     if done.rowcount != 1:
         raise WrongState(f"image {image_id} is not {source}")
     return _get(txn, image_id)
+
+
+def progressed(txn: Connection, image_id: str, percent: int) -> None:
+    """Write down how far an image is, if it is still on its way."""
+    txn.execute(
+        update(images)
+        .where(
+            images.c.id == image_id,
+            images.c.state.in_(_ON_THE_WAY),
+            images.c.deleted.is_(False),
+        )
+        .values(progress=percent)
+    )
 
 
 def fail(txn: Connection, image_id: str, reason: str) -> bool:
@@ -205,7 +235,7 @@ def fail(txn: Connection, image_id: str, reason: str) -> bool:
             images.c.state.in_(_ON_THE_WAY),
             images.c.deleted.is_(False),
         )
-        .values(state=FAILED, state_reason=reason, updated_at=now())
+        .values(state=FAILED, state_reason=reason, progress=None, updated_at=now())
     )
     return done.rowcount == 1
 
@@ -264,6 +294,6 @@ def again(txn: Connection, image_id: str) -> bool:
             images.c.state.in_(_ON_THE_WAY),
             images.c.deleted.is_(False),
         )
-        .values(state=PENDING, updated_at=now())
+        .values(state=PENDING, progress=None, updated_at=now())
     )
     return done.rowcount == 1

@@ -355,6 +355,7 @@ images = _table(
     Column("display_name", Name, nullable=False),
     Column("description", Long),
     Column("size", BigInteger),
+    Column("progress", Integer),
     Column("instance_id", Integer, index=True),
 )
 

@@ -86,7 +86,7 @@ class MemoryImages:
             raise InvalidInput(f"{new.location!r} is not of the form bucket/manifest")
         owner, content = self.bundles.get(new.location, (None, b""))
         if owner is None or not (context.is_admin or owner == context.project):
-            raise ImageNotFound(f"there is no manifest {new.location}")
+            raise ImageNotFound(f"there is nothing at {new.location}")
         self._check_name(str(context.project), new.name)
         image = replace(
             machine_image(new_image_id(), str(context.project), state="available"),

@@ -135,7 +135,7 @@ class ObjectstoreImages:
             return await self._create(context, new_to_wire(new))
         except Unauthorized:
             # whose the bucket is, is nobody else's business
-            raise ImageNotFound(f"there is no manifest {new.location}") from None
+            raise ImageNotFound(f"there is nothing at {new.location}") from None
 
     async def announce(
         self, context: RequestContext, source: ImageSource, name: str, description: str | None

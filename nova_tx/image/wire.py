@@ -25,17 +25,19 @@ _WORDS = {
     "instance_id": "instanceId",
     "created_at": "createdAt",
     "launch_projects": "launchProjects",
+    "progress": "progress",
 }
 _OPTIONAL = frozenset(
     (
         *("state_reason", "kernel_id", "ramdisk_id", "description", "size"),
-        *("instance_id", "created_at", "launch_projects"),
+        *("instance_id", "created_at", "launch_projects", "progress"),
     )
 )
 _KINDS: dict[str, type] = {
     "is_public": bool,
     "size": int,
     "instance_id": int,
+    "progress": int,
     "launch_projects": list,
 }
 

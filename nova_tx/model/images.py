@@ -24,9 +24,11 @@ class Image:
 
     @ivar location: C{bucket/manifest} it was registered from, C{owner/name} if from none.
     @ivar type: machine, kernel or ramdisk.
-    @ivar state: pending, decrypting, untarring, available or failed.
+    @ivar state: pending; decrypting and untarring of a bundle, copying and converting of a plain
+        file; available or failed.
     @ivar state_reason: why it failed, for its owner to read.
     @ivar size: bytes of the image file, None until available.
+    @ivar progress: per cent of its making that are done, None if that is not known or over.
     @ivar instance_id: the instance whose disk it is, None if it was registered.
     @ivar launch_projects: projects that may launch it beside its owner: all of them as its
         owner sees it, oneself at most as others do.
@@ -48,6 +50,7 @@ class Image:
     instance_id: int | None = None
     created_at: datetime | None = None
     launch_projects: tuple[str, ...] = ()
+    progress: int | None = None
 
 
 @dataclass(frozen=True)

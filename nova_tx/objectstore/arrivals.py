@@ -17,9 +17,9 @@ from nova_tx.db import announced_images, images
 from nova_tx.db.engine import Database
 from nova_tx.errors import ImageError, ImageUnavailable, WrongState
 from nova_tx.model.images import Image
-from nova_tx.objectstore import unbundle
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.disk.files import Writer
+from nova_tx.objectstore.formats import check_raw
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
 
@@ -155,7 +155,7 @@ class _Disk:
         self._file.truncate(self._size)
         self._file.flush()
         os.fsync(self._file.fileno())
-        unbundle.check_raw(self._path)
+        check_raw(self._path)
         return self._size
 
     def close(self) -> None:

@@ -24,7 +24,8 @@ from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed
 from nova_tx.objectstore.interfaces import IStore
-from nova_tx.objectstore.registrations import Registrations, parse_location
+from nova_tx.objectstore.making import parse_location
+from nova_tx.objectstore.registrations import Registrations
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool

@@ -23,15 +23,18 @@ from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.arrivals import Arrivals
+from nova_tx.objectstore.conversion import Conversion
 from nova_tx.objectstore.disk.filesystem import FilesystemStore
 from nova_tx.objectstore.door import Door
 from nova_tx.objectstore.images import Images
 from nova_tx.objectstore.interfaces import IStore
+from nova_tx.objectstore.making import Making
 from nova_tx.objectstore.patience import Channel, Watch
 from nova_tx.objectstore.registrations import Registrations
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool, Pool
+from nova_tx.process import IRunner
 
 #: Threads for what is short, for large bodies, and images unbundled at once.
 _FILE_THREADS = 4
@@ -119,12 +122,14 @@ class Objectstore:
         users: IUsers,
         lockout: Lockout,
         database: Database,
+        runner: IRunner,
         reactor: Any,
         pools: tuple[IPool, IPool, IPool] | None = None,
     ) -> None:
         """
         Nothing is opened before L{open}; users and database are opened by others.
 
+        @param runner: runs programs with no more rights than this process has.
         @param pools: for what is short with files, for large bodies, and for
             images that are unbundled; by default threads of this reactor.
         """
@@ -137,13 +142,18 @@ class Objectstore:
         self._store: IStore = FilesystemStore(s3.buckets_path, files, bodies)
         self._shelf = Shelf(images.images_path)
         self._arrivals = Arrivals(self._shelf, images.image_max_bytes, database, bodies)
-        self._registrations = Registrations(
+        conversion = Conversion(runner, images.image_max_bytes, images.image_convert_seconds)
+        making = Making(
             self._shelf,
             images.image_max_bytes,
             self._store,
             Authority(crypto),
             database,
             unbundling,
+            conversion,
+        )
+        self._registrations = Registrations(
+            self._shelf, making, conversion, database, unbundling, reactor
         )
         roles = Roles(auth)
         door = Door(

@@ -27,6 +27,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from nova_tx.errors import ImageError
 from nova_tx.image.manifest import EMPTY_SHA1, Manifest
+from nova_tx.objectstore.formats import check_raw
 
 _CHUNK = 2**20
 #: Bytes of headers, of sparse files' maps and of filling that a tar may have.
@@ -34,24 +35,6 @@ _OVERHEAD = 2**21
 _SECRET = re.compile(rb"[0-9a-fA-F]{32}\Z")
 _NOT_FOR_US = "the bundle's key was not encrypted for this cloud's certificate"
 
-#: How files begin that are not raw: a hypervisor's tools might follow what
-#: they refer to, any file of the host.                                [spec/15 A15]
-_FORMATS = {
-    b"QFI\xfb": "qcow",
-    b"QED\x00": "qed",
-    b"KDMV": "vmdk",
-    b"COWD": "vmdk",
-    b"# Disk DescriptorFile": "vmdk",
-    b"vhdxfile": "vhdx",
-    b"conectix": "vhd",
-    b"cxsparse": "vhd",
-    b"WithoutFreeSpace": "parallels",
-    b"WithouFreSpacExt": "parallels",
-    b"Bochs Virtual HD Image": "bochs",
-    b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop": "cloop",
-    b"LUKS\xba\xbe": "luks",
-    b"OOOM": "user-mode Linux cow",
-}
 #: What gzip and tarfile raise of what they can't read.
 _BROKEN = (
     tarfile.TarError,
@@ -63,7 +46,6 @@ _BROKEN = (
     OverflowError,
     RecursionError,
 )
-_VDI_MAGIC = b"\x7f\x10\xda\xbe"
 
 
 def check_signature(manifest: Manifest, certificates: Iterable[bytes]) -> None:
@@ -111,12 +93,14 @@ def decrypt(
     read_part: Callable[[str], Iterator[bytes]],
     target: str,
     keep_on: Callable[[], None],
+    report: Callable[[int], None],
 ) -> None:
     """
     Join and decrypt the parts into a file: a gzipped tar.
 
     @param read_part: the bytes of a part by its file name.
     @param keep_on: called now and then; what it raises ends the work.
+    @param report: told how many bytes of the parts are done.
     @raise ImageError: a part or a size is wrong, or the key is not for us.
     """
     cipher = Cipher(
@@ -135,6 +119,7 @@ def decrypt(
                 if left < 0:
                     raise ImageError("the parts are longer than the manifest's bundled_size")
                 out.write(unpadder.update(cipher.update(data)))
+                report(manifest.bundled_size - left)
             if sha1.hexdigest() != part.digest:
                 raise ImageError(f"part {part.filename} does not have the digest of the manifest")
         if left:
@@ -157,17 +142,24 @@ def _unseal(key: rsa.RSAPrivateKey, sealed: bytes) -> bytes:
     return bytes.fromhex(text.decode())
 
 
-def untar(manifest: Manifest, source: str, target: str, keep_on: Callable[[], None]) -> None:
+def untar(
+    manifest: Manifest,
+    source: str,
+    target: str,
+    keep_on: Callable[[], None],
+    report: Callable[[int], None],
+) -> None:
     """
     Unpack the one file of a gzipped tar. It is safe on the disk then.
 
+    @param report: told how many bytes of the file are done.
     @raise ImageError: the archive is not what it should be.
     """
     try:
         with gzip.open(source, "rb") as unzipped:
             reader = _Reader(cast(IO[bytes], unzipped), keep_on)
             with tarfile.open(fileobj=cast(IO[bytes], reader), mode="r:") as tar:
-                _extract(tar, reader, manifest, target)
+                _extract(tar, reader, manifest, target, report)
             reader.rest()
     except _BROKEN as error:
         raise ImageError("the bundle does not hold a gzipped tar archive") from error
@@ -176,7 +168,13 @@ def untar(manifest: Manifest, source: str, target: str, keep_on: Callable[[], No
     check_raw(target)
 
 
-def _extract(tar: tarfile.TarFile, reader: _Reader, manifest: Manifest, target: str) -> None:
+def _extract(
+    tar: tarfile.TarFile,
+    reader: _Reader,
+    manifest: Manifest,
+    target: str,
+    report: Callable[[int], None],
+) -> None:
     member = tar.next()
     if member is None:
         raise ImageError("the archive is empty")
@@ -199,6 +197,7 @@ def _extract(tar: tarfile.TarFile, reader: _Reader, manifest: Manifest, target: 
             if not data:
                 raise ImageError("the archive ends in the middle of the file")
             left -= len(data)
+            report(member.size - left)
             if data.count(0) == len(data):
                 out.seek(len(data), os.SEEK_CUR)  # a hole
             else:
@@ -262,18 +261,3 @@ class _Reader(io.RawIOBase):
         """Read to the end: only there the checksum of gzip is known."""
         while self.read(min(_CHUNK, self._allowed) or 1):
             pass
-
-
-def check_raw(path: str) -> None:
-    """
-    An image is raw.
-
-    @raise ImageError: it begins as another format does.
-    """
-    with open(path, "rb") as file:
-        head = file.read(512)
-    kind = next((kind for magic, kind in _FORMATS.items() if head.startswith(magic)), None)
-    if head[64:68] == _VDI_MAGIC:
-        kind = "vdi"
-    if kind is not None:
-        raise ImageError(f"the image is in format {kind}; only raw images can be registered")

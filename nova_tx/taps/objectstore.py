@@ -33,7 +33,7 @@ class Options(DaemonOptions):
 def room(parts: Parts) -> list[Part]:
     """The store and its listener."""
     flags = parts.flags.section(S3Flags)
-    store = parts.make(Objectstore)
+    store = parts.make(Objectstore, runner=parts.unprivileged)
     full = refusal(xml.error("SlowDown", "Too many connections.", "/", new_request_id()))
     clients = Crowd(store.site, flags.s3_max_connections, parts.reactor, full)
     return [store, Listener(parts.reactor, flags.s3_listen_host, flags.s3_port, clients)]

@@ -148,6 +148,11 @@ class Parts:
         return Runner(self.reactor)
 
     @cached_property
+    def unprivileged(self) -> IRunner:
+        """What runs programs that are to have no more rights than this process."""
+        return Runner(self.reactor, ())
+
+    @cached_property
     def users(self) -> IUsers:
         """Users, as flag auth_driver says."""
         name = self.flags.section(AuthFlags).auth_driver

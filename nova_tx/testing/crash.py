@@ -239,6 +239,12 @@ class WatchedParts(Parts):
         return self._watch(super().runner, IRunner, named)  # type: ignore[no-any-return]
 
     @cached_property
+    def unprivileged(self) -> IRunner:
+        # each is bounded by one that is named first: what it is for tells it from others
+        named = lambda argv, *_, **__: f"run {' '.join(argv[argv.index('nice') + 3 :][:2])}"  # noqa: E731
+        return self._watch(super().unprivileged, IRunner, named)  # type: ignore[no-any-return]
+
+    @cached_property
     def images(self) -> IImages:
         return self._watch(super().images, IImages)  # type: ignore[no-any-return]
 

@@ -6,6 +6,7 @@ import itertools
 import os
 import secrets
 import shutil
+import subprocess
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -398,6 +399,23 @@ class Register:
                 yield f"image {image_id} is {state}"
 
 
+class RegisterPlain(Register):
+    """RegisterImage of a disk that lies in a bucket as qemu-img made it, packed."""
+
+    name = "RegisterImage of a plain file"
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        raw, disk = cloud.directory / "plain.raw", cloud.directory / "plain.qcow2"
+        raw.write_bytes(b"a disk as it is " * 65536)
+        subprocess.run(("qemu-img", "convert", "-f", "raw", "-O", "qcow2", raw, disk), check=True)
+        packed = subprocess.run(("zstd", "-c", disk), check=True, capture_output=True).stdout
+        cloud.s3.put_object(Bucket="images", Key="plain", Body=packed)
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        name = f"plain-{secrets.token_hex(4)}"
+        cloud.ec2.register_image(Name=name, ImageLocation="images/plain")
+
+
 class Deregister(Register):
     """DeregisterImage."""
 
@@ -433,5 +451,5 @@ class Upload:
 
 OPERATIONS = (
     *(Run, Terminate, Reboot, Stop, Start, Rescue, Unrescue),
-    *(Register, Deregister, Upload, CreateImage),
+    *(Register, RegisterPlain, Deregister, Upload, CreateImage),
 )

@@ -25,6 +25,7 @@ from nova_tx.objectstore.disk.store import Store
 from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.objectstore.threads import InlinePool
+from nova_tx.process import Runner
 from nova_tx.testing.objectstore_server import flags_for, known_users
 
 
@@ -81,15 +82,21 @@ class RunningObjectstore:
     """
 
     def __init__(
-        self, directory: Path, database: Database, reactor: Any, users: IUsers | None = None
+        self,
+        directory: Path,
+        database: Database,
+        reactor: Any,
+        *more: str,
+        users: IUsers | None = None,
     ) -> None:
         """
+        @param more: flags.
         @param users: others than the known ones.
         """
         self.directory = directory
         self.database = database
         self._users = users
-        self.flags = flags_for(str(directory))
+        self.flags = flags_for(str(directory), *more)
         self.store = Store(self.flags.section(S3Flags).buckets_path)
         self._reactor = reactor
 
@@ -104,6 +111,7 @@ class RunningObjectstore:
             users,
             Lockout(self.database, self.flags.section(AuthFlags), self._reactor),
             self.database,
+            Runner(self._reactor, ()),
             self._reactor,
             (InlinePool(), InlinePool(), InlinePool()),
         )
@@ -142,11 +150,11 @@ class RunningObjectstore:
 
 @asynccontextmanager
 async def running_objectstore(
-    directory: Path, database: Database, reactor: Any, users: IUsers | None = None
+    directory: Path, database: Database, reactor: Any, *more: str, users: IUsers | None = None
 ) -> AsyncIterator[RunningObjectstore]:
-    """An objectstore that answers, with joe's empty bucket C{bucket}."""
+    """An objectstore that answers, with joe's empty bucket C{bucket}; C{more} are flags."""
     install_authority(str(directory))
-    running = RunningObjectstore(directory, database, reactor, users)
+    running = RunningObjectstore(directory, database, reactor, *more, users=users)
     await running.open()
     running.store.create(Bucket("bucket", "joe", 0.0))
     try:

@@ -21,6 +21,7 @@ from nova_tx.db.schema import metadata
 from nova_tx.flags import AuthFlags, CryptoFlags, Flags, ImageFlags, NodeFlags, S3Flags, SqlFlags
 from nova_tx.model.users import User
 from nova_tx.objectstore.site import Objectstore
+from nova_tx.process import Runner
 
 #: The users there are; each has a project of its name. The first is an administrator.
 USERS = (
@@ -59,6 +60,7 @@ async def serve(reactor: Any, directory: str, port: str = "0", *more: str) -> No
         await known_users(),
         Lockout(database, flags.section(AuthFlags), reactor),
         database,
+        Runner(reactor, ()),
         reactor,
     )
     await objectstore.open()

@@ -62,6 +62,7 @@ class FakeRunner:
         stdin: bytes = b"",
         check: bool = True,
         timeout: float = 60.0,
+        heard: Callable[[bytes], object] | None = None,
     ) -> Result:
         words = tuple(argv)
         self.ran.append(Ran(words, stdin))
@@ -69,6 +70,8 @@ class FakeRunner:
         if not known:
             return Result(0, b"", b"")
         result = self._programs[max(known, key=len)](words, stdin)
+        if heard is not None and result.stdout:
+            heard(result.stdout)
         if check and result.exit_code != 0:
             stderr = result.stderr.decode("utf-8", "replace")
             raise ProcessFailed(words, result.exit_code, stderr)

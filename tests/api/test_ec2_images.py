@@ -481,6 +481,20 @@ def test_register_what_it_boots_with(door: Door, joe: User) -> None:
     assert image["ImageType"] == "kernel"
 
 
+def test_progress(door: Door, joe: User) -> None:
+    """How far an image is, today's clients read in its reason, those of 2011 as progress."""
+    door.images.put(an_image(id="ami-1", state="converting", progress=42))
+    (image,) = door.client(joe).describe_images(ImageIds=["ami-1"])["Images"]
+    assert image["State"] == "pending"
+    assert image["StateReason"] == {"Code": "pending", "Message": "converting: 42%"}
+    old = door.ask(joe, "DescribeImages", {"ImageId.1": "ami-1"}, OLD)
+    assert b"<imageState>converting</imageState>" in old.body
+    assert b"<progress>42%</progress>" in old.body
+    door.images.put(an_image(id="ami-1"))
+    old = door.ask(joe, "DescribeImages", {"ImageId.1": "ami-1"}, OLD)
+    assert b"progress" not in old.body
+
+
 def test_deregister(shelf: Door, joe: User) -> None:
     """An image that was deregistered is gone for clients of every age."""
     assert shelf.client(joe).deregister_image(ImageId="ami-a")["Return"] is True

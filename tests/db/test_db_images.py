@@ -189,6 +189,31 @@ async def test_unfinished(database: Database) -> None:
     assert [each.state for each in found] == ["pending", "available", "failed"]
 
 
+async def test_progress(database: Database) -> None:
+    """How far an image is, is written down while it is on its way, and forgotten then."""
+
+    async def progress(image_id: str) -> int | None:
+        return (await database.read(images.get, "joe", False, image_id)).progress
+
+    await _register(database)
+    assert await progress("ami-1") is None
+    await database.run(images.advance, "ami-1", images.PENDING, images.COPYING)
+    await database.run(images.progressed, "ami-1", 42)
+    assert await progress("ami-1") == 42
+    await database.run(images.advance, "ami-1", images.COPYING, images.CONVERTING)
+    assert await progress("ami-1") == 42
+    await database.run(images.again, "ami-1")
+    assert await progress("ami-1") is None
+    await database.run(images.progressed, "ami-1", 99)
+    await database.run(images.advance, "ami-1", images.PENDING, images.AVAILABLE, size=1)
+    await database.run(images.progressed, "ami-1", 99)
+    assert await progress("ami-1") is None
+    await _register(database, "ami-2")
+    await database.run(images.progressed, "ami-2", 7)
+    await database.run(images.fail, "ami-2", "a reason")
+    assert await progress("ami-2") is None
+
+
 async def test_names(database: Database) -> None:
     """Two images of a project can't have one name; nameless ones are many."""
     golden = NewImage("b/m", "golden", "all is set up")

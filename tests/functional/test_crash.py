@@ -63,6 +63,13 @@ LANDMARKS = {
         "nova-api": ("Images.register",),
         "nova-objectstore": ("transaction register", "file os.rename images/*"),
     },
+    "RegisterImage of a plain file": {
+        "nova-api": ("Images.register",),
+        "nova-objectstore": (
+            *("transaction register", "run zstd -d", "run qemu-img info", "run qemu-img convert"),
+            "file os.rename images/*",
+        ),
+    },
     "DeregisterImage": {
         "nova-api": ("Images.deregister",),
         "nova-objectstore": ("transaction delete", "file os.rmdir images/*"),

@@ -59,7 +59,7 @@ async def doors(tmp_path: Path, database: Database) -> AsyncIterator[Doors]:
     users = DatabaseUsers(database)
     ec2 = Door(database, users=users)
     ec2.clock.rightNow = reactor.seconds()  # type: ignore[attr-defined]
-    async with running_objectstore(tmp_path, database, reactor, users) as running:
+    async with running_objectstore(tmp_path, database, reactor, users=users) as running:
         yield Doors(ec2, running.port, running.images)
 
 

@@ -147,7 +147,10 @@ class Old:
         return image.state
 
     def image_more(self, image: Image) -> Content:
-        return {"id": image.id, "type": image.type, "displayName": image.display_name}
+        more: Content = {"id": image.id, "type": image.type, "displayName": image.display_name}
+        if image.progress is not None:
+            more["progress"] = f"{image.progress}%"
+        return more
 
     def key_pair(self, pair: KeyPair) -> Content:
         return {"keyName": pair.name, "keyFingerprint": fingerprint_of_2011(pair.public_key)}

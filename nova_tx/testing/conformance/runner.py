@@ -54,6 +54,12 @@ class RunnerConformance:
         with pytest.raises(ProcessFailed, match=r"no-such-program-anywhere.*not found"):
             await runner.run(["no-such-program-anywhere"], check=check)
 
+    async def test_heard(self, runner: IRunner) -> None:
+        """What a program prints is heard, and is in the result all the same."""
+        heard: list[bytes] = []
+        result = await runner.run(["printf", "%s", "12%"], heard=heard.append)
+        assert b"".join(heard) == result.stdout == b"12%"
+
     async def test_no_secret(self, runner: IRunner) -> None:
         """What went in by standard input is not in the error."""
         with pytest.raises(ProcessFailed) as caught:

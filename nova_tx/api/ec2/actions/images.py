@@ -208,10 +208,13 @@ def _executable(
 
 
 def _state_reason(image: Image) -> dict[str, str] | None:
-    if image.state != FAILED:
-        return None
-    message = image.state_reason or "The image could not be made"
-    return {"code": "Server.InternalError", "message": message}
+    """AWS's reason for the state of an image; of one that is made, how far that is."""
+    if image.state == FAILED:
+        message = image.state_reason or "The image could not be made"
+        return {"code": "Server.InternalError", "message": message}
+    if image.progress is not None:
+        return {"code": "pending", "message": f"{image.state}: {image.progress}%"}
+    return None
 
 
 def _image(image: Image, dialect: Dialect) -> Content:

@@ -1,0 +1,309 @@
+"""
+The file of an image, made of what lies in a bucket: of a bundle, or of a disk as it is.
+                                                                         [spec/04 section 5]
+
+Begun anew whenever it is begun; what it makes is visible with its last step.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from threading import Event
+
+from nova_tx.auth.authority import Authority
+from nova_tx.db import certificates, images
+from nova_tx.db.engine import Database
+from nova_tx.errors import BucketNotFound, ImageError, ImageNotFound, InvalidInput, KeyNotFound
+from nova_tx.image import manifest as manifests
+from nova_tx.image.manifest import Manifest
+from nova_tx.model.images import Image, NewImage
+from nova_tx.objectstore import formats, unbundle, unpacking
+from nova_tx.objectstore.conversion import Conversion, Stopped
+from nova_tx.objectstore.interfaces import IStore
+from nova_tx.objectstore.progress import Progress
+from nova_tx.objectstore.shelf import Shelf
+from nova_tx.objectstore.threads import IPool
+
+#: How a bundle's manifest is called; one that is no XML is a broken bundle, and no disk.
+_MANIFEST = ".manifest.xml"
+_BOM = b"\xef\xbb\xbf"
+_XML = (b"<?xml", b"<!", b"<manifest")
+#: Per cent of the work after which a file is there, and is still to be converted.
+_COPIED = 50
+
+
+@dataclass(frozen=True)
+class Origin:
+    """
+    What an image is to be made of.
+
+    @ivar size: its bytes.
+    @ivar manifest: its text; None: it is a disk.
+    """
+
+    bucket: str
+    key: str
+    size: int
+    manifest: bytes | None
+
+
+def parse_location(location: str) -> tuple[str, str]:
+    """
+    The bucket and the key of C{bucket/key}.
+
+    @raise InvalidInput: it is not of that form.
+    """
+    bucket, _, key = location.partition("/")
+    if not (bucket and key):
+        raise InvalidInput(f"{location!r} is not of the form bucket/manifest")
+    return bucket, key
+
+
+def is_manifest(key: str, head: bytes) -> bool:
+    """Whether what begins so is the manifest of a bundle."""
+    # not any <: a disk of VirtualBox begins with <<<
+    return head.removeprefix(_BOM).lstrip().startswith(_XML) or key.endswith(_MANIFEST)
+
+
+def filled(new: NewImage, manifest: Manifest) -> NewImage:
+    """What is registered, with what the manifest says where nothing else is said."""
+    return replace(
+        new,
+        architecture=new.architecture or manifest.architecture,
+        kernel_id=new.kernel_id or manifest.kernel_id,
+        ramdisk_id=new.ramdisk_id or manifest.ramdisk_id,
+    )
+
+
+class Making:
+    """Makes images' files, one step after the other, in threads and other programs."""
+
+    def __init__(
+        self,
+        shelf: Shelf,
+        max_bytes: int,
+        store: IStore,
+        authority: Authority,
+        database: Database,
+        pool: IPool,
+        conversion: Conversion,
+    ) -> None:
+        """
+        @param max_bytes: size of the largest image.
+        @param pool: as many images are made at once as it has threads.
+        """
+        self._shelf = shelf
+        self._max_bytes = max_bytes
+        self._store = store
+        self._authority = authority
+        self._database = database
+        self._pool = pool
+        self._conversion = conversion
+        self.stopping = Event()
+
+    async def look(self, location: str) -> Origin:
+        """
+        What there is at a location.
+
+        @raise ImageNotFound: nothing.
+        """
+        bucket, key = parse_location(location)
+        return await self._pool.run(self._look, bucket, key)
+
+    async def manifest(self, origin: Origin) -> Manifest | None:
+        """
+        What the manifest of a bundle says; None: it is none.
+
+        @raise ImageError: it makes no sense.
+        """
+        if origin.manifest is None:
+            return None
+        return await self._pool.run(manifests.parse, origin.manifest)
+
+    async def make(self, image: Image, user_id: str, progress: Progress) -> None:
+        """
+        Make an image that is C{pending} and has no file, as registered by a user.
+
+        @raise ImageError, ImageNotFound, AuthorityError: it can't be one.
+        @raise WrongState: it was removed meanwhile.
+        @raise Stopped: this daemon is to end.
+        """
+        origin = await self.look(image.location)
+        manifest = await self.manifest(origin)
+        if manifest is not None:
+            await self._bundle(image, user_id, origin, manifest, progress)
+        else:
+            await self._disk(image, origin, progress)
+
+    def _look(self, bucket: str, key: str) -> Origin:
+        size, pieces = self._read(bucket, key)
+        text = b""
+        for piece in pieces:
+            text += piece
+            if len(text) > manifests.MAX_BYTES or not is_manifest(key, text):
+                break
+        short = text[: manifests.MAX_BYTES + 1]
+        return Origin(bucket, key, size, short if is_manifest(key, text) else None)
+
+    def _read(self, bucket: str, key: str) -> tuple[int, Iterator[bytes]]:
+        """An object: how many bytes, and these."""
+        try:
+            facts, pieces = self._store.read(bucket, key)
+        except (BucketNotFound, KeyNotFound):
+            raise ImageNotFound(f"there is nothing at {bucket}/{key}") from None
+        return facts.size, pieces
+
+    def _keep_on(self) -> None:
+        if self.stopping.is_set():
+            raise Stopped
+
+    def _at(self, image_id: str, name: str) -> str:
+        return os.path.join(self._shelf.scratch(image_id), name)
+
+    async def _advance(self, image: Image, source: str, target: str, **columns: object) -> None:
+        await self._database.run(images.advance, image.id, source, target, **columns)
+
+    # Of a bundle.
+
+    async def _bundle(
+        self, image: Image, user_id: str, origin: Origin, manifest: Manifest, progress: Progress
+    ) -> None:
+        files = await self._database.read(certificates.files, user_id, image.owner)
+        await self._advance(image, images.PENDING, images.DECRYPTING)
+        await self._pool.run(self._decrypt, image.id, origin, manifest, files, progress)
+        await self._advance(image, images.DECRYPTING, images.UNTARRING)
+        await self._pool.run(self._untar, image.id, manifest, progress)
+        await self._advance(image, images.UNTARRING, images.AVAILABLE, size=manifest.size)
+
+    def _decrypt(
+        self,
+        image_id: str,
+        origin: Origin,
+        manifest: Manifest,
+        files: tuple[str, ...],
+        progress: Progress,
+    ) -> None:
+        unbundle.check_sizes(manifest, self._max_bytes)
+        unbundle.check_signature(manifest, _contents(files))
+        os.makedirs(self._shelf.scratch(image_id), mode=0o700)
+        # parts lie beside their manifest
+        above = origin.key.rpartition("/")[0]
+
+        def read_part(name: str) -> Iterator[bytes]:
+            try:
+                return self._read(origin.bucket, f"{above}/{name}" if above else name)[1]
+            except ImageNotFound:
+                raise ImageError(f"part {name} of the bundle is missing") from None
+
+        unbundle.decrypt(
+            manifest,
+            self._authority.key(),
+            read_part,
+            self._at(image_id, "image.tar.gz"),
+            self._keep_on,
+            progress.stage(0, _COPIED, manifest.bundled_size),
+        )
+
+    def _untar(self, image_id: str, manifest: Manifest, progress: Progress) -> None:
+        done = self._at(image_id, "done")
+        os.mkdir(done, 0o700)
+        unbundle.untar(
+            manifest,
+            self._at(image_id, "image.tar.gz"),
+            os.path.join(done, "image"),
+            self._keep_on,
+            progress.stage(_COPIED, 100, manifest.size),
+        )
+        self._shelf.place(done, image_id)
+
+    # Of a disk as it is.
+
+    async def _disk(self, image: Image, origin: Origin, progress: Progress) -> None:
+        await self._advance(image, images.PENDING, images.COPYING)
+        packed = await self._pool.run(self._copy, image, origin, progress)
+        if packed is not None:
+            await self._conversion.unpack(
+                packed, self._at(image.id, "packed"), self._at(image.id, "plain")
+            )
+        disk = await self._pool.run(self._inspect, image)
+        state = images.COPYING
+        if disk.driver != formats.RAW:
+            state = images.CONVERTING
+            await self._advance(image, images.COPYING, state)
+            await self._conversion.convert(
+                self._at(image.id, "plain"),
+                disk,
+                self._at(image.id, "converted"),
+                progress.stage(_COPIED, 100, 100),
+            )
+        size = await self._pool.run(self._place, image.id, disk)
+        await self._advance(image, state, images.AVAILABLE, size=size)
+
+    def _copy(self, image: Image, origin: Origin, progress: Progress) -> str | None:
+        """Write the file, unpacked; if it is still packed then, returns by what."""
+        if origin.size > self._max_bytes:
+            raise ImageError(f"the image is larger than {self._max_bytes} bytes")
+        os.makedirs(self._shelf.scratch(image.id), mode=0o700)
+        _, pieces = self._read(origin.bucket, origin.key)
+        head = next(pieces, b"")
+        # a ramdisk is packed for its kernel, and so may be a kernel
+        kind = formats.packed(head) if image.type == "machine" else None
+        whole = unpacking.counted(_joined(head, pieces), progress.stage(0, _COPIED, origin.size))
+        ours = kind in unpacking.KINDS
+        if kind is not None and ours:
+            whole = unpacking.unpacked(kind, whole)
+        name = "plain" if ours or kind is None else "packed"
+        unpacking.write(whole, self._at(image.id, name), self._max_bytes, self._keep_on)
+        return None if name == "plain" else kind
+
+    def _inspect(self, image: Image) -> formats.Disk:
+        path = self._at(image.id, "plain")
+        size = os.path.getsize(path)
+        if size > self._max_bytes:
+            raise ImageError(f"the image is larger than {self._max_bytes} bytes")
+        with open(path, "rb") as file:
+            if image.type == "machine" and (kind := formats.packed(file.read(formats.HEAD))):
+                raise ImageError(f"the image is packed twice, by {kind} within")
+            file.seek(0)
+            disk = formats.inspect(file, size, self._max_bytes)
+        if image.type != "machine" and disk.driver != formats.RAW:
+            raise ImageError(f"the {image.type} is in format {disk.driver}")
+        return disk
+
+    def _place(self, image_id: str, disk: formats.Disk) -> int:
+        """Put the raw file where images are; returns its size."""
+        path = self._at(image_id, "plain" if disk.driver == formats.RAW else "converted")
+        formats.check_raw(path)
+        _sync(path)
+        done = self._at(image_id, "done")
+        os.mkdir(done, 0o700)
+        os.rename(path, os.path.join(done, "image"))
+        self._shelf.place(done, image_id)
+        return os.path.getsize(self._shelf.file(image_id))
+
+
+def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from rest
+
+
+def _sync(path: str) -> None:
+    """Have a file safe on the disk that another program wrote."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _contents(files: tuple[str, ...]) -> list[bytes]:
+    """The certificates that are still where they were put."""
+    found = []
+    for path in files:
+        with contextlib.suppress(OSError), open(path, "rb") as file:
+            found.append(file.read(65536))
+    return found
