@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from sqlalchemy import Connection
 
 from nova_tx import states
-from nova_tx.db import announced_images, instances, networks
+from nova_tx.db import announced_images, images, instances, networks
 from nova_tx.errors import InstanceNotFound
 from nova_tx.model.images import AwaitedImage
 from nova_tx.model.instances import Instance
+
+_RESCUE = (states.RESCUING, states.RESCUED, states.UNRESCUING)
 
 
 def look_up(txn: Connection, instance_id: int) -> tuple[Instance, str | None]:
@@ -46,6 +48,19 @@ def not_counted(txn: Connection, instance_id: int) -> None:
 def of_host(txn: Connection, host: str) -> tuple[tuple[Instance, ...], tuple[AwaitedImage, ...]]:
     """The instances of a host that are not terminated, and the images to be made there."""
     return instances.on_host(txn, host), announced_images.awaited(txn, host)
+
+
+def unneeded(txn: Connection, host: str, ids: Collection[str]) -> frozenset[str]:
+    """
+    Those of some images that no instance of a host boots from, and that nobody can launch.
+
+    While one is rescued it may have been from any: nothing is known then.
+    """
+    rows = instances.on_host(txn, host)
+    if any(row.state_description in _RESCUE for row in rows):
+        return frozenset()
+    booted = {each for row in rows for each in (row.image_id, row.kernel_id, row.ramdisk_id)}
+    return frozenset(ids) - booted - images.available(txn, ids)
 
 
 def look_up_image(

@@ -11,7 +11,7 @@ L{imaging<nova_tx.compute.imaging>}, L{ending<nova_tx.compute.ending>}.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from twisted.internet.defer import CancelledError, DeferredLock
 from twisted.internet.threads import deferToThread
@@ -70,6 +70,12 @@ class ComputeWorker:
         self._path = compute.instances_path
         self._places = Places(node.instance_name_template, compute.instances_path)
         self._cache = ImageCache(images, compute.instances_path)
+        self._kept_seconds = compute.image_cache_seconds
+        self._rescue_ids = {
+            compute.rescue_image_id,
+            compute.rescue_kernel_id,
+            compute.rescue_ramdisk_id,
+        }
         self._turns = Turns()
         self._sightings = Sightings(self._turns, self._places, self._look)
         self._stage = Stage(
@@ -209,6 +215,11 @@ class ComputeWorker:
                     async with self._stage.turn(instance_id):
                         await self._ending.clear(instance_id)
         await self._imaging.go_on(works, now())
+        await self._cache.trim(self._unneeded, self._kept_seconds)
+
+    async def _unneeded(self, ids: Collection[str]) -> Collection[str]:
+        found = await self._database.read(transactions.unneeded, self._host, ids)
+        return found - self._rescue_ids
 
     async def _settle(self, decision: Decision, works: Sequence[AwaitedImage]) -> None:
         row, act = decision.instance, decision.act

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from pathlib import Path
 
 import pytest
@@ -122,3 +123,82 @@ async def test_others_may_pass(tmp_path: Path) -> None:
         os.umask(previous)
     for each in (tmp_path / "instances", tmp_path / "instances" / "_base"):
         assert os.stat(each).st_mode & 0o777 == 0o711
+
+
+class Times:
+    """A clock that stands still, and files as old as it says."""
+
+    def __init__(self, path: Path) -> None:
+        self.now = 1_000_000.0
+        self._path = path
+
+    def put(self, *names: str, age: float = 0.0) -> None:
+        """Files of the cache."""
+        for name in names:
+            file = self._path / "_base" / name
+            file.write_bytes(b"image")
+            os.utime(file, (self.now - age, self.now - age))
+
+    def left(self) -> list[str]:
+        """What is there."""
+        return sorted(os.listdir(self._path / "_base"))
+
+
+async def _timed(images: Transfers, path: Path) -> tuple[ImageCache, Times]:
+    times = Times(path)
+    cache = ImageCache(images, str(path), lambda: times.now)  # type: ignore[arg-type]
+    await cache.open()
+    return cache, times
+
+
+async def _all(ids: Collection[str]) -> Collection[str]:
+    return ids
+
+
+async def test_trim(tmp_path: Path) -> None:
+    """What nobody needs goes when it is old, grown copies too; what is needed or new stays."""
+    cache, times = await _timed(Transfers(), tmp_path)
+    times.put("ami-old", "ami-needed", "ami-needed+1000", age=100)
+    times.put("ami-new", "ami-grown+1000", age=99)
+    times.put("ami-grown", "ami-part", "ami-part+part", age=500)
+    asked: list[set[str]] = []
+
+    async def unneeded(ids: Collection[str]) -> Collection[str]:
+        asked.append(set(ids))
+        return set(ids) - {"ami-needed"}
+
+    await cache.trim(unneeded, 100)
+    assert asked == [{"ami-old", "ami-needed"}]
+    assert "ami-old" not in times.left()
+    assert len(times.left()) == 7
+    times.now += 100
+    await cache.trim(unneeded, 100)
+    assert times.left() == ["ami-needed", "ami-needed+1000", "ami-part", "ami-part+part"]
+
+
+async def test_trim_of_what_is_used(tmp_path: Path) -> None:
+    """A file that is asked for while its fate is decided stays, and one that went is fetched."""
+    images = Transfers()
+    cache, times = await _timed(images, tmp_path)
+    times.put("ami-1", "ami-2", age=100)
+
+    async def unneeded(ids: Collection[str]) -> Collection[str]:
+        await cache.file(admin_context(), "ami-1")
+        return ids
+
+    await cache.trim(unneeded, 100)
+    assert times.left() == ["ami-1"]
+    assert images.asked == []
+    await cache.file(admin_context(), "ami-2")
+    assert images.asked == ["ami-2"]
+    times.now += 99
+    await cache.trim(_all, 100)
+    assert times.left() == ["ami-1", "ami-2"]
+
+
+async def test_trim_left_over(tmp_path: Path) -> None:
+    """What was to be removed when the daemon ended is removed at its next start."""
+    cache, times = await _timed(Transfers(), tmp_path)
+    times.put("ami-1+gone+part")
+    await cache.open()
+    assert times.left() == []

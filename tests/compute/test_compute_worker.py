@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import select
+from sqlalchemy import select, update
 from twisted.internet.defer import Deferred
 
 from nova_tx import states
+from nova_tx.compute import transactions
 from nova_tx.compute.worker import ComputeWorker
 from nova_tx.context import RequestContext
 from nova_tx.db import power
 from nova_tx.db.engine import Database, now
-from nova_tx.db.schema import instance_actions
+from nova_tx.db.schema import images, instance_actions
 from nova_tx.errors import (
     HypervisorAway,
     ImageError,
@@ -621,3 +623,41 @@ async def test_stop(house: House) -> None:
     house.driver.switch_off(NAME)
     await worker.periodic()
     assert await house.state() == "running"
+
+
+# Images that are kept.
+
+
+async def test_kept_images(house: House) -> None:
+    """In its rounds a host forgets images that are gone and of no instance here, and no others."""
+    booted = {"image_id": "ami-a", "kernel_id": "aki-a", "ramdisk_id": "ari-a"}
+    await house.row(state_description=states.SHUTDOWN, host="HostA", **booted)
+    await house.row(id=2, state_description=states.TERMINATED, host="HostA", image_id="ami-t")
+    await house.row(id=3, state_description=states.RUNNING, host="HostB", image_id="ami-b")
+    for image_id, state in (("ami-there", "available"), ("ami-failed", "failed")):
+        await house.image(image_id)
+        await house.database.run(
+            lambda txn, it=image_id, to=state: txn.execute(
+                update(images).where(images.c.id == it).values(state=to)
+            )
+        )
+    worker = await house.worker()
+    kept = {*booted.values(), "ami-a+5000", "ami-there", "ami-rescue", "aki-rescue", "ari-rescue"}
+    gone = {"ami-t", "ami-b", "ami-failed", "ami-never", "ami-never+5000"}
+    for name in kept | gone | {"ami-new"}:
+        file = house.path / "_base" / name
+        file.write_bytes(b"image")
+        if name != "ami-new":
+            os.utime(file, (1e9, 1e9))
+    await worker.periodic()
+    assert set(os.listdir(house.path / "_base")) == kept | {"ami-new"}
+
+
+@pytest.mark.parametrize("state", [states.RESCUING, states.RESCUED, states.UNRESCUING])
+async def test_kept_images_of_a_rescue(house: House, state: str) -> None:
+    """While an instance is rescued no image is forgotten: its disk may be over any."""
+    await house.row(state_description=state, host="HostA")
+    ids = ("ami-never", "ami-tiny")
+    assert await house.database.read(transactions.unneeded, "HostA", ids) == frozenset()
+    found = await house.database.read(transactions.unneeded, "HostB", ids)
+    assert found == frozenset(ids)
