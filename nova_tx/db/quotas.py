@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, insert, select, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 
 from nova_tx.db.clock import utc_now
 from nova_tx.db.schema import quotas
@@ -15,6 +15,10 @@ from nova_tx.flags import QuotaFlags
 
 #: What a quota may be of.
 KEYS = ("instances", "cores", "volumes", "gigabytes", "floating_ips")
+
+_LIMITS = select(quotas.c.instances, quotas.c.cores).where(
+    quotas.c.project_id == bindparam("project")
+)
 
 
 @dataclass(frozen=True)
@@ -31,9 +35,7 @@ class Limits:
 
 def limits(txn: Connection, project_id: str, defaults: QuotaFlags) -> Limits:
     """The project's own quotas, and the flags' where it has none."""
-    row = txn.execute(
-        select(quotas.c.instances, quotas.c.cores).where(quotas.c.project_id == project_id)
-    ).first()
+    row = txn.execute(_LIMITS, {"project": project_id}).first()
     instances, cores = row or (None, None)
     return Limits(
         defaults.quota_instances if instances is None else instances,

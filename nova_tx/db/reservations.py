@@ -27,6 +27,22 @@ from nova_tx.flags import QuotaFlags
 from nova_tx.ids import instance_ec2_id, new_mac, new_reservation_id
 from nova_tx.model.instances import ClientToken, Instance, InstanceDetails, InstanceRequest
 
+# Made once: they take longer to make than to run.
+_USED = select(func.count(), func.coalesce(func.sum(instances.c.vcpus), 0)).where(
+    instances.c.project_id == bindparam("project"),
+    instances.c.state_description.in_(states.LIVE),
+)
+_TAKEN = select(instances.c.mac_address).where(
+    instances.c.mac_address.in_(bindparam("drawn", expanding=True)), instances.c.deleted.is_(False)
+)
+_ADD = insert(instances)
+_NAME = (
+    update(instances)
+    .where(instances.c.id == bindparam("the_id"))
+    .values(hostname=bindparam("name"), display_name=bindparam("display"))
+)
+_JOIN = insert(security_group_instance_association)
+
 
 def reserve(
     txn: Connection,
@@ -52,26 +68,26 @@ def reserve(
     @raise TooSoon, Replayed: as L{replays.claim}, where there is no client token.
     """
     default_id = security_groups.hold_default(txn, context, now)
+    reservation_id = new_reservation_id()
     token = request.client_token
     if token is None:
         replays.claim(txn, context, now)
-    elif earlier := client_tokens.claim(txn, context.project, token, now):
-        return _made(txn, context, token, earlier)
+    elif first := client_tokens.claim(txn, context.project, token, now, reservation_id):
+        return _made(txn, context, token, first)
     names = tuple(dict.fromkeys(request.security_groups))
     groups = security_groups.ids(txn, context.project, names) if names else None
     groups = groups or {security_groups.DEFAULT: default_id}
     _check_zone(txn, context, request.availability_zone)
     key = key_pairs.get(txn, context.user or "", request.key_name) if request.key_name else None
     count = _allowed(txn, context, request, limits)
-    rows = _rows(txn, context, request, key.public_key if key else None, count, now)
-    if token:
-        client_tokens.keep(txn, context.project, token, rows[0].reservation_id)
+    key_data = key.public_key if key else None
+    rows = _rows(txn, context, request, reservation_id, key_data, count, now)
     if request.tags:
         tags.forget(txn, listed_after)
         new = {instance_ec2_id(row.id): None for row in rows}
         tags.attach(txn, context.project, new, request.tags, now)
     txn.execute(
-        insert(security_group_instance_association),
+        _JOIN,
         [
             {
                 "security_group_id": group_id,
@@ -86,6 +102,18 @@ def reserve(
     return tuple(
         InstanceDetails(row, None, None, tuple(groups), None, request.tags) for row in rows
     )
+
+
+def earlier(
+    txn: Connection, context: RequestContext, token: ClientToken, now: datetime
+) -> tuple[InstanceDetails, ...]:
+    """
+    What the first request with a client token made; nothing if this is the first.
+
+    @raise TokenMismatch, TokenOver: as L{reserve}.
+    """
+    found = client_tokens.find(txn, context.project, token, now)
+    return _made(txn, context, token, found) if found else ()
 
 
 def _made(
@@ -126,12 +154,7 @@ def _allowed(
 
 def room(txn: Connection, project: str | None, flags: QuotaFlags) -> tuple[int, int]:
     """Instances and virtual CPUs that a project may have besides those it has."""
-    used, cores = txn.execute(
-        select(func.count(), func.coalesce(func.sum(instances.c.vcpus), 0)).where(
-            instances.c.project_id == project,
-            instances.c.state_description.in_(states.LIVE),
-        )
-    ).one()
+    used, cores = txn.execute(_USED, {"project": project}).one()
     limits = quotas.limits(txn, project or "", flags)
     return limits.instances - used, limits.cores - int(cores)
 
@@ -140,11 +163,11 @@ def _rows(
     txn: Connection,
     context: RequestContext,
     request: InstanceRequest,
+    reservation_id: str,
     key_data: str | None,
     count: int,
     now: datetime,
 ) -> list[Instance]:
-    reservation_id = new_reservation_id()
     made = []
     for index, mac_address in enumerate(_new_macs(txn, count)):
         values: dict[str, Any] = {
@@ -185,7 +208,7 @@ def _rows(
             "client_token": request.client_token.text if request.client_token else None,
             "architecture": request.architecture,
         }
-        key = txn.execute(insert(instances), values).inserted_primary_key
+        key = txn.execute(_ADD, values).inserted_primary_key
         assert key is not None
         values.update(  # what follows from the id
             id=key[0],
@@ -194,9 +217,7 @@ def _rows(
         )
         made.append(Instance(**values))
     txn.execute(
-        update(instances)
-        .where(instances.c.id == bindparam("the_id"))
-        .values(hostname=bindparam("name"), display_name=bindparam("display")),
+        _NAME,
         [{"the_id": row.id, "name": row.hostname, "display": row.display_name} for row in made],
     )
     return made
@@ -207,8 +228,5 @@ def _new_macs(txn: Connection, count: int) -> set[str]:
     macs: set[str] = set()
     while len(macs) < count:
         drawn = {new_mac() for _ in range(count - len(macs))}
-        taken = select(instances.c.mac_address).where(
-            instances.c.mac_address.in_(drawn), instances.c.deleted.is_(False)
-        )
-        macs |= drawn - set(txn.scalars(taken))
+        macs |= drawn - set(txn.scalars(_TAKEN, {"drawn": tuple(drawn)}))
     return macs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from datetime import datetime
 
-from sqlalchemy import Connection, insert, select
+from sqlalchemy import Connection, bindparam, insert, select
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.context import RequestContext
@@ -16,6 +16,12 @@ from nova_tx.model.access import SecurityGroup, SecurityGroupRule
 #: The group of instances that name none; every project has it from its first use on.
 DEFAULT = "default"
 
+_DEFAULT_GROUP = (
+    select(security_groups.c.id)
+    .where(security_groups.c.project_id == bindparam("project"), security_groups.c.name == DEFAULT)
+    .with_for_update()
+)
+
 
 def hold_default(txn: Connection, context: RequestContext, now: datetime) -> int:
     """
@@ -24,15 +30,8 @@ def hold_default(txn: Connection, context: RequestContext, now: datetime) -> int
     Its row stays locked until the transaction ends: those who must not decide
     at the same time for one project (quotas) queue up here.  [spec/15 B28]
     """
-    wanted = (
-        select(security_groups.c.id)
-        .where(
-            security_groups.c.project_id == context.project,
-            security_groups.c.name == DEFAULT,
-        )
-        .with_for_update()
-    )
-    found = txn.scalar(wanted)
+    wanted = {"project": context.project}
+    found = txn.scalar(_DEFAULT_GROUP, wanted)
     if found is None:
         try:
             with txn.begin_nested():
@@ -48,7 +47,7 @@ def hold_default(txn: Connection, context: RequestContext, now: datetime) -> int
                 )
         except IntegrityError:
             pass  # somebody else made it in this moment
-        found = txn.scalar(wanted)
+        found = txn.scalar(_DEFAULT_GROUP, wanted)
     assert found is not None
     return int(found)
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from twisted.internet.interfaces import IReactorTime
 
 from nova_tx.auth.lockout import Lockout
-from nova_tx.db import replays
+from nova_tx.db import client_tokens, replays
 from nova_tx.db.engine import Database, now
 from nova_tx.flags import NodeFlags
 from nova_tx.periodic import Periodic
 
 
 class Sweep:
-    """A part of a daemon: used signatures and failed authentications are forgotten in time."""
+    """A part of a daemon: signatures, client tokens and failed authentications are forgotten."""
 
     def __init__(
         self, database: Database, lockout: Lockout, node: NodeFlags, clock: IReactorTime
@@ -34,4 +34,5 @@ class Sweep:
 
     async def _clear(self) -> None:
         await self._database.run(replays.clear, now())
+        await self._database.run(client_tokens.clear, now())
         await self._lockout.clear()

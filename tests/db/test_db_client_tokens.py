@@ -6,9 +6,9 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 import pytest
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
-from nova_tx.db.client_tokens import LIFE, claim, keep
+from nova_tx.db.client_tokens import LIFE, claim, clear, find, keep
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import client_tokens as table
 from nova_tx.errors import QuotaExceeded, TokenMismatch
@@ -62,11 +62,34 @@ async def test_a_request_that_failed(database: Database) -> None:
     assert await database.run(do, TOKEN, "r-2") == "r-2"
 
 
+async def test_known_before(database: Database) -> None:
+    """A result that is known when the token is claimed is kept at once."""
+    assert await database.run(claim, "p", TOKEN, NOW, "r-1") is None
+    assert await database.run(claim, "p", TOKEN, NOW, "r-2") == "r-1"
+
+
 async def test_life(database: Database) -> None:
-    """A token is remembered for its life; then it is free, and its row gone."""
+    """A token is remembered for its life; then it is free."""
     await database.run(do, TOKEN, "r-1")
     soon = NOW + LIFE - timedelta(seconds=1)
     assert await database.run(do, TOKEN, "r-2", soon) == "r-1"
-    await database.run(do, replace(TOKEN, text="t-2"), "r-2", NOW + LIFE)
-    assert await database.read(lambda txn: txn.scalar(select(func.count()).select_from(table))) == 1
     assert await database.run(do, TOKEN, "r-3", NOW + LIFE) == "r-3"
+    assert await database.run(do, TOKEN, "r-4", NOW + LIFE) == "r-3"
+
+
+async def test_found(database: Database) -> None:
+    """What was made with a token is found as long as it lives; another request's is refused."""
+    assert await database.read(find, "p", TOKEN, NOW) is None
+    await database.run(do, TOKEN, "r-1")
+    assert await database.read(find, "p", TOKEN, NOW) == "r-1"
+    assert await database.read(find, "p", TOKEN, NOW + LIFE) is None
+    with pytest.raises(TokenMismatch):
+        await database.read(find, "p", replace(TOKEN, fingerprint="other"), NOW)
+
+
+async def test_cleared(database: Database) -> None:
+    """Tokens whose time is over are removed, and no others."""
+    await database.run(do, TOKEN, "r-1")
+    await database.run(do, replace(TOKEN, text="t-2"), "r-2", NOW + timedelta(seconds=1))
+    await database.run(clear, NOW + LIFE)
+    assert await database.read(lambda txn: txn.scalars(select(table.c.token)).all()) == ["t-2"]
