@@ -28,6 +28,7 @@ GROUND = (
     "once",
     "periodic",
     "process",
+    "recent",
     "registry",
     "remote",
     "states",

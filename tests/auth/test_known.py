@@ -6,9 +6,10 @@ import pytest
 from twisted.internet.defer import Deferred
 from twisted.internet.task import Clock
 
-from nova_tx.auth.known import SECONDS, KnownUsers
+from nova_tx.auth.known import KnownUsers
 from nova_tx.auth.memory import MemoryUsers
 from nova_tx.errors import UserNotFound
+from nova_tx.recent import SECONDS
 
 
 class _Counted(MemoryUsers):
