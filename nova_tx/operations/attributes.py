@@ -13,9 +13,9 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import ImageFlags, QuotaFlags
 from nova_tx.ids import check_image_id
-from nova_tx.image.interfaces import IImages
 from nova_tx.operations.clock import moment
-from nova_tx.operations.instances import check_behavior, check_user_data, type_called, usable
+from nova_tx.operations.images import Images
+from nova_tx.operations.instances import check_behavior, check_user_data, type_called
 
 
 class Attributes:
@@ -30,7 +30,7 @@ class Attributes:
     def __init__(
         self,
         database: Database,
-        images: IImages,
+        images: Images,
         quotas: QuotaFlags,
         image: ImageFlags,
         clock: IReactorTime,
@@ -93,7 +93,7 @@ class Attributes:
         @raise ImageNotFound, ImageUnavailable: the image is gone.
         """
         row = await self._database.read(attributes.seen, context, instance_id)
-        kernel = (await usable(self._images, context, row.image_id)).kernel_id
+        kernel = (await self._images.usable(context, row.image_id)).kernel_id
         kernel = None if kernel == self._null_kernel else kernel
         await self._change(context, instance_id, STOPPED, kernel_id=kernel)
 
@@ -104,7 +104,7 @@ class Attributes:
         @raise ImageNotFound, ImageUnavailable: the image is gone.
         """
         row = await self._database.read(attributes.seen, context, instance_id)
-        ramdisk = (await usable(self._images, context, row.image_id)).ramdisk_id
+        ramdisk = (await self._images.usable(context, row.image_id)).ramdisk_id
         await self._change(context, instance_id, STOPPED, ramdisk_id=ramdisk)
 
     async def protect(self, context: RequestContext, instance_id: int, on: bool) -> None:
@@ -128,7 +128,7 @@ class Attributes:
         await self._change(context, instance_id, THERE, **said)
 
     async def _boot_image(self, context: RequestContext, image_id: str, type_: str) -> str:
-        image = await usable(self._images, context, check_image_id(image_id))
+        image = await self._images.usable(context, check_image_id(image_id))
         if image.type != type_:
             raise InvalidInput(f"The image id '{image.id}' is a {image.type}'s, not a {type_}'s")
         return image.id

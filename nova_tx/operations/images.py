@@ -14,6 +14,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import (
     DuplicateImageName,
     ImageNotFound,
+    ImageUnavailable,
     InvalidInput,
     MalformedImageName,
     Unavailable,
@@ -31,6 +32,7 @@ from nova_tx.model.images import (
 )
 from nova_tx.operations.clock import moment
 from nova_tx.operations.together import together
+from nova_tx.recent import Recent
 
 _log = Logger()
 
@@ -47,6 +49,7 @@ class Images:
         self._database = database
         self._compute = compute
         self._clock = clock
+        self._usable: Recent[tuple[str | None, bool, str], Image] = Recent(clock)
 
     async def listed(
         self, context: RequestContext, image_ids: tuple[str, ...] = ()
@@ -70,6 +73,25 @@ class Images:
         @raise ImageNotFound: there is none that the caller may see.
         """
         return await self._images.show(context, image_id)
+
+    async def usable(self, context: RequestContext, image_id: str) -> Image:
+        """
+        An image that can be booted from, as it was a moment ago: see L{nova_tx.recent}.
+
+        @raise ImageNotFound, ImageUnavailable: it can't.
+        """
+
+        async def look_up() -> Image:
+            image = await self._images.show(context, image_id)
+            if image.state != "available":
+                raise ImageUnavailable(f"The image '{image_id}' is {image.state}, not available")
+            return image
+
+        return await self._usable.find((context.project, context.is_admin, image_id), look_up)
+
+    def forget(self, image_id: str) -> None:
+        """Look that image up when it is next used."""
+        self._usable.forget(lambda asked: asked[2] == image_id)
 
     async def register(self, context: RequestContext, new: NewImage) -> str:
         """
@@ -166,7 +188,10 @@ class Images:
         @raise ImageNotFound, ForeignImage: it is not there, or another project's.
         @raise InvalidLaunchPermission: it is to be opened to a project that there is not.
         """
-        await self._images.change(context, image_id, wanted)
+        try:
+            await self._images.change(context, image_id, wanted)
+        finally:
+            self.forget(image_id)
 
     async def deregister(self, context: RequestContext, image_id: str) -> None:
         """
@@ -174,7 +199,10 @@ class Images:
 
         @raise ImageNotFound, ForeignImage: it is not there, or another project's.
         """
-        await self._images.deregister(context, image_id)
+        try:
+            await self._images.deregister(context, image_id)
+        finally:
+            self.forget(image_id)
 
 
 def check_new(new: NewImage) -> None:

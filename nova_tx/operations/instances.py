@@ -19,13 +19,20 @@ from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext, admin_context
 from nova_tx.db import instance_details, instances, reservations
 from nova_tx.db.engine import Database
-from nova_tx.errors import ImageUnavailable, InvalidInput, Unavailable
+from nova_tx.errors import InvalidInput, NovaError, Unavailable
 from nova_tx.flags import ComputeFlags, Ec2Flags, ImageFlags, QuotaFlags
-from nova_tx.image.interfaces import IImages
+from nova_tx.log import background
 from nova_tx.model.images import Image
-from nova_tx.model.instances import INSTANCE_TYPES, InstanceDetails, InstanceRequest, InstanceType
+from nova_tx.model.instances import (
+    INSTANCE_TYPES,
+    ClientToken,
+    InstanceDetails,
+    InstanceRequest,
+    InstanceType,
+)
 from nova_tx.operations.clock import moment
 from nova_tx.operations.idempotence import client_token
+from nova_tx.operations.images import Images
 from nova_tx.operations.tags import check_tags
 from nova_tx.operations.together import together
 from nova_tx.scheduler.client import SchedulerClient
@@ -74,7 +81,7 @@ class Instances:
         database: Database,
         scheduler: SchedulerClient,
         compute: ComputeClient,
-        images: IImages,
+        images: Images,
         ec2: Ec2Flags,
         quotas: QuotaFlags,
         defaults: ComputeFlags,
@@ -98,9 +105,10 @@ class Instances:
         Start a reservation: answered as soon as its rows are safe.
 
         A row is never lost: if the scheduler can't be told now, it finds the
-        row by itself.
+        row by itself. So nobody waits for that; the bus bounds what it keeps.
 
-        @param token: a second request with it gets the reservation of the first.
+        @param token: a second request with it gets the reservation of the first, also
+            if its image is gone meanwhile.
         @raise InvalidInput: counts, type, user data, devices, tags or behaviour make no sense.
         @raise ImageNotFound, ImageUnavailable: an image can't be used.
         @raise QuotaExceeded, KeyPairNotFound, SecurityGroupNotFound,
@@ -109,7 +117,14 @@ class Instances:
         minimum, maximum = counts(wanted.min_count, wanted.max_count)
         instance_type = type_called(wanted.instance_type or self._default_type)
         check_user_data(wanted.user_data)
-        image, kernel_id, ramdisk_id = await self._boot_images(context, wanted)
+        claimed = client_token(context, "RunInstances", token, wanted)
+        try:
+            image, kernel_id, ramdisk_id = await self._boot_images(context, wanted)
+        except NovaError:
+            earlier = await self._earlier(context, claimed)
+            if not earlier:
+                raise
+            return self._told(context, earlier)
         request = InstanceRequest(
             image_id=wanted.image_id,
             kernel_id=kernel_id,
@@ -128,7 +143,7 @@ class Instances:
             shutdown_behavior=check_behavior(wanted.shutdown_behavior or STOP),
             block_devices=block_devices.written(wanted.block_devices, instance_type.local_gb),
             tags=check_tags(wanted.tags),
-            client_token=client_token(context, "RunInstances", token, wanted),
+            client_token=claimed,
         )
         reserved = await self._database.run(
             reservations.reserve,
@@ -138,11 +153,23 @@ class Instances:
             moment(self._clock),
             self._listed_after(),
         )
-        await together(
-            self._schedule(context, each.instance.id)
-            for each in reserved
-            if each.instance.state_description == states.SCHEDULING and not each.instance.host
-        )
+        return self._told(context, reserved)
+
+    async def _earlier(
+        self, context: RequestContext, token: ClientToken | None
+    ) -> tuple[InstanceDetails, ...]:
+        """What was launched with a token, if anything was."""
+        if token is None:
+            return ()
+        return await self._database.read(reservations.earlier, context, token, moment(self._clock))
+
+    def _told(
+        self, context: RequestContext, reserved: tuple[InstanceDetails, ...]
+    ) -> tuple[InstanceDetails, ...]:
+        """A reservation, once a scheduler is being told of those that have no host."""
+        for each in reserved:
+            if each.instance.state_description == states.SCHEDULING and not each.instance.host:
+                _ = background(self._schedule(context, each.instance.id), "telling a scheduler")
         return reserved
 
     async def _boot_images(
@@ -153,7 +180,7 @@ class Instances:
         named = () if raw else (wanted.kernel_id, wanted.ramdisk_id)
         ids = (wanted.image_id, *(each for each in named if each))
         image, *_ = await together(
-            usable(self._images, context, each) for each in dict.fromkeys(ids)
+            self._images.usable(context, each) for each in dict.fromkeys(ids)
         )
         if image.type != "machine":
             raise InvalidInput(f"The image id '{image.id}' is a {image.type}'s, not a machine's")
@@ -236,18 +263,6 @@ def counts(minimum: int | None, maximum: int | None) -> tuple[int, int]:
             f"Value ({most}) for parameter maxCount is invalid. It is less than minCount ({least})"
         )
     return least, most
-
-
-async def usable(images: IImages, context: RequestContext, image_id: str) -> Image:
-    """
-    An image that can be booted from.
-
-    @raise ImageNotFound, ImageUnavailable: it can't.
-    """
-    image = await images.show(context, image_id)
-    if image.state != "available":
-        raise ImageUnavailable(f"The image '{image_id}' is {image.state}, not available")
-    return image
 
 
 def type_called(name: str) -> InstanceType:

@@ -208,7 +208,7 @@ class Parts:
             Operations,
             instances=self.make(Instances),
             power=self.make(PowerControl),
-            images=self.make(Images),
+            images=self.images_used,
             key_pairs=self.make(KeyPairs),
             security_groups=self.make(SecurityGroups),
             zones=self.make(Zones),
@@ -218,6 +218,11 @@ class Parts:
             tags=self.make(Tags),
             attributes=self.make(Attributes),
         )
+
+    @cached_property
+    def images_used(self) -> Images:
+        """What users may do with images: it remembers those that were used of late."""
+        return self.make(Images)
 
     @cached_property
     def compute(self) -> ComputeClient:
@@ -253,5 +258,6 @@ _SUPPLIES: dict[Any, str] = {
     NetworkClient: "network",
     SchedulerClient: "scheduler",
     Operations: "operations",
+    Images: "images_used",
     Lockout: "lockout",
 }

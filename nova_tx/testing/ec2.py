@@ -217,12 +217,13 @@ class Door:
         self.images = ImageShelf()
         self.users: IUsers = users or MemoryUsers()
         ec2, node = flags.section(Ec2Flags), flags.section(NodeFlags)
+        images = Images(self.images, database, ComputeClient(self.bus, "compute"), self.clock)
         self.operations = Operations(
             instances=Instances(
                 database,
                 SchedulerClient(self.bus, "scheduler", "compute"),
                 ComputeClient(self.bus, "compute"),
-                self.images,
+                images,
                 ec2,
                 flags.section(QuotaFlags),
                 flags.section(ComputeFlags),
@@ -230,7 +231,7 @@ class Door:
                 self.clock,
             ),
             power=PowerControl(database, ComputeClient(self.bus, "compute"), self.clock),
-            images=Images(self.images, database, ComputeClient(self.bus, "compute"), self.clock),
+            images=images,
             key_pairs=KeyPairs(database, self.clock, in_thread=_at_once),
             security_groups=SecurityGroups(database, self.clock),
             zones=Zones(database, ec2, node),
@@ -248,7 +249,7 @@ class Door:
             tags=Tags(database, self.images, ec2, self.clock),
             attributes=Attributes(
                 database,
-                self.images,
+                images,
                 flags.section(QuotaFlags),
                 flags.section(ImageFlags),
                 self.clock,

@@ -56,6 +56,20 @@ def test_a_second_request_tells_the_scheduler_again(door: Door, joe: User) -> No
     assert [cast[1] for cast in door.bus.casts] == ["run_instance"]
 
 
+def test_a_token_outlives_the_image(door: Door, joe: User) -> None:
+    """A second request is answered though the image is gone; another one is not made of it."""
+    first = run(door, joe, ClientToken="t")
+    inline(door.operations.images.deregister(RequestContext("admin", "admin"), "ami-tiny"))
+    door.bus.casts.clear()
+    assert run(door, joe, ClientToken="t") == first
+    assert [cast[1] for cast in door.bus.casts] == ["run_instance"]
+    assert run(door, joe, ClientToken="u")[0] == run(door, joe)[0] == "InvalidAMIID.NotFound"
+    assert run(door, joe, ClientToken="t", MaxCount="2")[0] == "IdempotentParameterMismatch"
+    door.ask(joe, "TerminateInstances", {"InstanceId.1": "i-00000001"})
+    assert run(door, joe, ClientToken="t")[0] == "IdempotentInstanceTerminated"
+    assert len(rows(door)) == 1
+
+
 @pytest.mark.parametrize(
     "other",
     [

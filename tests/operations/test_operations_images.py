@@ -13,11 +13,12 @@ from nova_tx.context import RequestContext
 from nova_tx.db import announced_images
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import instances
-from nova_tx.errors import MalformedImageName, Unavailable
+from nova_tx.errors import ImageNotFound, ImageUnavailable, MalformedImageName, Unavailable
 from nova_tx.image.memory import MemoryImages, machine_image
-from nova_tx.model.images import ImageSource
+from nova_tx.model.images import ImageChange, ImageSource
 from nova_tx.operations.images import Images, check_name
-from nova_tx.testing.ec2 import Notebook
+from nova_tx.recent import SECONDS
+from nova_tx.testing.ec2 import ImageShelf, Notebook, an_image
 from nova_tx.testing.rows import an_instance
 
 JOE = RequestContext("joe", "joe")
@@ -64,3 +65,59 @@ def test_malformed_names(name: str) -> None:
     """Anything else is no name."""
     with pytest.raises(MalformedImageName):
         check_name(name)
+
+
+async def test_used_again(database: Database) -> None:
+    """An image that is used again within the second is not asked for again; later it is."""
+    shelf, clock = ImageShelf(), Clock()
+    clock.advance(1e9)
+    images = Images(shelf, database, ComputeClient(Notebook(), "compute"), clock)
+    shelf.put(an_image())
+    for _ in range(3):
+        assert (await images.usable(JOE, "ami-tiny")).id == "ami-tiny"
+    assert len(shelf.shown) == 1
+    clock.advance(SECONDS)
+    await images.usable(JOE, "ami-tiny")
+    assert len(shelf.shown) == 2
+
+
+async def test_who_may_use_it_is_remembered_apart(database: Database) -> None:
+    """What one project, or an administrator, was shown is no leave for another."""
+    shelf, clock = MemoryImages(), Clock()
+    clock.advance(1e9)
+    images = Images(shelf, database, ComputeClient(Notebook(), "compute"), clock)
+    shelf.add(machine_image("ami-1", "joe", state="available"))
+    assert await images.usable(JOE, "ami-1")
+    assert await images.usable(RequestContext("eve", "eve", is_admin=True), "ami-1")
+    with pytest.raises(ImageNotFound):
+        await images.usable(RequestContext("eve", "eve"), "ami-1")
+
+
+async def test_unusable_is_not_remembered(database: Database) -> None:
+    """An image that was not there yet is used as soon as it is available."""
+    shelf, clock = MemoryImages(), Clock()
+    images = Images(shelf, database, ComputeClient(Notebook(), "compute"), clock)
+    with pytest.raises(ImageNotFound):
+        await images.usable(JOE, "ami-1")
+    shelf.add(machine_image("ami-1", "joe", state="pending"))
+    with pytest.raises(ImageUnavailable):
+        await images.usable(JOE, "ami-1")
+    shelf.add(machine_image("ami-1", "joe", state="available"))
+    assert await images.usable(JOE, "ami-1")
+
+
+async def test_changes_count_at_once(database: Database) -> None:
+    """What is closed to a project, or deregistered, is used no more from then on."""
+    shelf, clock = MemoryImages(), Clock()
+    clock.advance(1e9)
+    images = Images(shelf, database, ComputeClient(Notebook(), "compute"), clock)
+    eve = RequestContext("eve", "eve")
+    shelf.add(machine_image("ami-1", "joe", is_public=True, state="available"))
+    assert await images.usable(JOE, "ami-1") and await images.usable(eve, "ami-1")
+    await images.change(JOE, "ami-1", ImageChange(is_public=False))
+    with pytest.raises(ImageNotFound):
+        await images.usable(eve, "ami-1")
+    assert await images.usable(JOE, "ami-1")
+    await images.deregister(JOE, "ami-1")
+    with pytest.raises(ImageNotFound):
+        await images.usable(JOE, "ami-1")

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from sqlalchemy import event
+from twisted.internet.defer import Deferred
 
 from nova_tx import states
 from nova_tx.context import RequestContext
@@ -97,6 +98,15 @@ async def test_rows_outlive_the_bus(door: Door) -> None:
     later = made[0].instance.created_at.replace(year=9999)
     waiting = await door.database.read(instances.waiting, later)
     assert waiting == tuple(each.instance for each in made)
+
+
+async def test_answered_before_the_bus(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A launch is answered when its rows are safe, however long the broker takes to confirm."""
+    confirmed: Deferred[None] = Deferred()
+    monkeypatch.setattr(door.bus, "cast", lambda *_: confirmed)
+    made = Deferred.fromCoroutine(door.operations.instances.run(JOE, Wanted("ami-tiny")))
+    assert made.called and len(await made) == 1
+    confirmed.callback(None)
 
 
 async def test_terminate_again_tells_again(door: Door) -> None:
