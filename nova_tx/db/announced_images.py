@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy import Connection, select, update
 
 from nova_tx.context import RequestContext
+from nova_tx.db import tags
 from nova_tx.db.engine import now
 from nova_tx.db.images import ANNOUNCED, FAILED, PENDING, add, check_name
 from nova_tx.db.schema import images, instances
@@ -20,7 +21,7 @@ def announce(
     description: str | None,
 ) -> None:
     """
-    Write the row of an image whose file is still to come.
+    Write the row of an image whose file is still to come, and its tags.
 
     @raise DuplicateImageName: see L{check_name}.
     @raise Duplicate: the id is taken.
@@ -41,6 +42,7 @@ def announce(
         description=description,
         instance_id=source.instance_id,
     )
+    tags.attach(txn, owner, {image_id: None}, dict(source.tags), now())
 
 
 def awaited(txn: Connection, host: str | None = None) -> tuple[AwaitedImage, ...]:

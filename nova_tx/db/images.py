@@ -85,7 +85,7 @@ def register(
     new: NewImage,
 ) -> Image:
     """
-    Write the row of a new, private image in state C{pending}.
+    Write the row of a new, private image in state C{pending}, and its tags.
 
     @raise DuplicateImageName: see L{check_name}.
     @raise Duplicate: the id is taken.
@@ -105,6 +105,7 @@ def register(
         display_name=new.name,
         description=new.description,
     )
+    tags.attach(txn, owner, {image_id: None}, dict(new.tags), now())
     return _get(txn, image_id)
 
 

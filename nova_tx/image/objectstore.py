@@ -40,6 +40,7 @@ from nova_tx.errors import (
     InvalidLaunchPermission,
     LockedOut,
     NovaError,
+    TooManyTags,
     Unauthorized,
     Unavailable,
 )
@@ -48,7 +49,7 @@ from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
 from nova_tx.image.receiver import receive
 from nova_tx.image.sender import FileSender, within
-from nova_tx.image.wire import change_to_wire, from_wire, new_to_wire
+from nova_tx.image.wire import change_to_wire, from_wire, new_to_wire, tags_to_wire
 from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
 #: Seconds until an answer begins, and until the next piece of it.
@@ -69,6 +70,7 @@ _WORDS: dict[str, type[NovaError]] = {
     DuplicateImageName.code: DuplicateImageName,
     InvalidLaunchPermission.code: InvalidLaunchPermission,
     "NotImageOwner": ForeignImage,
+    TooManyTags.code: TooManyTags,
     # trying again would bring nothing but the same
     "InsufficientStorage": ImageError,
     "AccessDenied": Unauthorized,
@@ -132,7 +134,7 @@ class ObjectstoreImages:
 
     async def register(self, context: RequestContext, new: NewImage) -> str:
         try:
-            return await self._create(context, new_to_wire(new))
+            return await self._create(context, new_to_wire(new), tags_to_wire(new.tags))
         except Unauthorized:
             # whose the bucket is, is nobody else's business
             raise ImageNotFound(f"there is nothing at {new.location}") from None
@@ -148,15 +150,17 @@ class ObjectstoreImages:
             "display_name": name,
             "description": description,
         }
-        return await self._create(
-            context, [(word, value) for word, value in said.items() if value is not None]
-        )
+        words = [(word, value) for word, value in said.items() if value is not None]
+        return await self._create(context, words, tags_to_wire(source.tags))
 
-    async def _create(self, context: RequestContext, said: Sequence[tuple[str, str]]) -> str:
+    async def _create(
+        self, context: RequestContext, said: Sequence[tuple[str, str]], body: bytes
+    ) -> str:
         for _ in range(_TRIES):
             image_id = new_image_id()
             try:
-                await self._read(context, "PUT", [("image_id", image_id), *said])
+                query = [("image_id", image_id), *said]
+                await self._collect(await self._request(context, "PUT", "", query, body))
                 return image_id
             except DuplicateImageName:
                 raise

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -94,8 +95,26 @@ def new_to_wire(new: NewImage) -> list[tuple[str, str]]:
 
 def new_from_wire(query: Mapping[str, str]) -> NewImage:
     """The image that a query asks to have registered."""
-    said = {name: query[word] for name, word in _NEW.items() if query.get(word)}
+    said: dict[str, Any] = {name: query[word] for name, word in _NEW.items() if query.get(word)}
     return NewImage(**{"location": "", **said})
+
+
+def tags_to_wire(tags: Iterable[tuple[str, str]]) -> bytes:
+    """The body that says which tags a new image is to have; empty for none."""
+    found = dict(tags)
+    return json.dumps({"tags": found}, ensure_ascii=False).encode() if found else b""
+
+
+def tags_from_wire(body: bytes) -> dict[str, str]:
+    """
+    The tags that a body says a new image is to have.
+
+    @raise ValueError: it is not of that form.
+    """
+    found = json.loads(body)["tags"] if body else {}
+    if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
+        raise ValueError("tags are texts by their keys")
+    return found
 
 
 _CHANGES: dict[str, tuple[str, type]] = {

@@ -65,6 +65,7 @@ class NewImage:
     @ivar architecture: one of L{ARCHITECTURES}.
     @ivar kernel_id: the kernel to boot it with, L{ITSELF} if it is one.
     @ivar ramdisk_id: the same of the ramdisk.
+    @ivar tags: that its project gives it.
     """
 
     location: str
@@ -73,6 +74,7 @@ class NewImage:
     architecture: str | None = None
     kernel_id: str | None = None
     ramdisk_id: str | None = None
+    tags: tuple[tuple[str, str], ...] = ()
 
     @property
     def type(self) -> str:
@@ -103,12 +105,17 @@ class ImageChange:
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An instance whose disk becomes an image, and what the image has of it."""
+    """
+    An instance whose disk becomes an image, and what the image has of it.
+
+    @ivar tags: that its project gives the image.
+    """
 
     instance_id: int
     kernel_id: str | None
     ramdisk_id: str | None
     architecture: str
+    tags: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.objectstore import xml
+from nova_tx.objectstore.body import SMALL
 from nova_tx.objectstore.request import StreamingRequest
 
 
@@ -23,12 +24,13 @@ def xml_answer(body: bytes, status: int = 200) -> Answer:
     return Answer(status, {"content-type": xml.CONTENT_TYPE}, body)
 
 
-async def swallow(request: StreamingRequest, payload: Payload) -> bytes:
+async def swallow(request: StreamingRequest, payload: Payload, most: int = SMALL) -> bytes:
     """
     Read a short body, and check that it is the signed one.
 
+    @param most: bytes that it may have.
     @raise RequestTooLong: it is long.
     """
-    content = payload.feed(await request.body.whole())
+    content = payload.feed(await request.body.whole(most))
     payload.finish()
     return bytes(content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.s3_payload import Payload
@@ -16,7 +17,7 @@ from nova_tx.errors import (
     MissingParameter,
 )
 from nova_tx.ids import check_image_id
-from nova_tx.image.wire import change_from_wire, new_from_wire, to_wire
+from nova_tx.image.wire import change_from_wire, new_from_wire, tags_from_wire, to_wire
 from nova_tx.model.images import Image, ImageChange, ImageSource
 from nova_tx.objectstore.access import usable
 from nova_tx.objectstore.answer import Answer, swallow
@@ -30,11 +31,16 @@ from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
 from nova_tx.operations.images import check_new
+from nova_tx.operations.tags import check_tags
 
 #: Where a bucket's name is in other paths; no bucket can be called so.
 NAME = "_images"
 #: Characters that texts of images may have.
 _LONGEST = 255
+#: Bytes of the longest body but an image's file: all tags that an image may have.
+_BODY = 2**17
+
+_Tags = tuple[tuple[str, str], ...]
 
 
 class Images:
@@ -72,7 +78,7 @@ class Images:
         if image_id and below == "image" and call.method == "PUT":
             await self._arrivals.receive(caller.context, image_id, request.body, payload)
             return Answer(200)
-        content = await swallow(request, payload)
+        content = await swallow(request, payload, _BODY)
         if call.method in ("GET", "HEAD"):
             if image_id:
                 await self._send(caller, image_id, request)
@@ -82,8 +88,8 @@ class Images:
             raise MethodNotAllowed("name the image by ?image_id=")
         if call.method == "PUT":
             if "instance_id" in call.query:
-                return await self._announce(call, caller)
-            return await self._register(call, caller)
+                return await self._announce(call, caller, _tags(content))
+            return await self._register(call, caller, _tags(content))
         if call.method == "POST":
             if call.query.get("operation") == "abandon":
                 await self._arrivals.abandon(
@@ -116,8 +122,8 @@ class Images:
             headers = {"content-type": "application/octet-stream"}
             await request.send_file(200, headers, file, [(0, image.size or 0)], self._bodies)
 
-    async def _register(self, call: Call, caller: Caller) -> Answer:
-        new = new_from_wire(call.query)
+    async def _register(self, call: Call, caller: Caller, tags: _Tags) -> Answer:
+        new = replace(new_from_wire(call.query), tags=tags)
         for text in (_needed(call, "image_location"), new.name, new.description):
             _short(text)
         check_new(new)
@@ -125,12 +131,13 @@ class Images:
         image = await self._registrations.register(caller.context, _needed(call, "image_id"), new)
         return _json(to_wire(image))
 
-    async def _announce(self, call: Call, caller: Caller) -> Answer:
+    async def _announce(self, call: Call, caller: Caller, tags: _Tags) -> Answer:
         source = ImageSource(
             instance_id=call.number("instance_id", 0),
             kernel_id=call.query.get("kernel_id"),
             ramdisk_id=call.query.get("ramdisk_id"),
             architecture=_needed(call, "architecture"),
+            tags=tags,
         )
         await self._database.run(
             announced_images.announce,
@@ -157,6 +164,15 @@ class Images:
             image_permissions.change, context.project, context.is_admin, image_id, wanted
         )
         return _json(to_wire(image))
+
+
+def _tags(content: bytes) -> _Tags:
+    """The tags that a PUT gives a new image."""
+    try:
+        found = tags_from_wire(content)
+    except (ValueError, TypeError, LookupError) as error:
+        raise InvalidInput(f"the body says no tags of an image: {error}") from None
+    return tuple(check_tags(found.items()).items())
 
 
 def _wanted(call: Call, content: bytes) -> ImageChange:

@@ -31,6 +31,7 @@ from nova_tx.model.images import (
     NewImage,
 )
 from nova_tx.operations.clock import moment
+from nova_tx.operations.tags import check_tags
 from nova_tx.operations.together import together
 from nova_tx.recent import Recent
 
@@ -98,11 +99,13 @@ class Images:
         Begin to make an image of what was uploaded; returns its id.
 
         @raise InvalidInput, ImageNotFound: there is nothing such, or no such kernel or ramdisk.
+        @raise InvalidInput, TooManyTags: see L{check_tags}.
         @raise MalformedImageName, DuplicateImageName: the image can't have that name.
         @raise TooSoon, Replayed: as L{nova_tx.db.replays.claim}.
         """
         if new.name:
             check_name(new.name)
+        check_tags(new.tags)
         check_new(new)
         for image_id in (new.kernel_id, new.ramdisk_id):
             if image_id not in (None, ITSELF):
@@ -117,6 +120,7 @@ class Images:
         name: str,
         description: str | None,
         no_reboot: bool,
+        tags: tuple[tuple[str, str], ...] = (),
     ) -> str:
         """
         Begin to make an image of the disk of an instance; returns its id.
@@ -124,10 +128,13 @@ class Images:
         The rows say what is wanted; a host that can't be told now finds it there.
 
         @param no_reboot: its guest goes on meanwhile, whatever its file systems make of that.
+        @param tags: of the image, see L{check_tags}.
         @raise MalformedImageName, DuplicateImageName: the image can't have that name.
+        @raise InvalidInput, TooManyTags: nor those tags.
         @raise InstanceNotFound, Conflict: see L{nova_tx.db.power.request_image}.
         """
         check_name(name)
+        check_tags(tags)
         # a refusal must not cost the guest a reboot; who takes the name now is refused later
         for image in await self._images.list(context):
             same = (image.owner, image.display_name) == (context.project, name)
@@ -140,6 +147,7 @@ class Images:
             instance.kernel_id,
             instance.ramdisk_id,
             await self._architecture(context, instance.image_id),
+            tags,
         )
         image_id = await self._images.announce(context, source, name, description)
         await self._tell(context, instance.host, instance.id, image_id)

@@ -32,7 +32,8 @@ from nova_tx.auth.memory import MemoryUsers
 from nova_tx.auth.signatures import v2_signature
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext
-from nova_tx.db.engine import Database
+from nova_tx.db import tags
+from nova_tx.db.engine import Database, now
 from nova_tx.flags import (
     AuthFlags,
     ComputeFlags,
@@ -45,7 +46,7 @@ from nova_tx.flags import (
     S3Flags,
 )
 from nova_tx.image.memory import MemoryImages
-from nova_tx.model.images import Image
+from nova_tx.model.images import Image, ImageSource, NewImage
 from nova_tx.model.users import User
 from nova_tx.operations import Operations
 from nova_tx.operations.accounts import Accounts
@@ -98,9 +99,13 @@ class ImageShelf(MemoryImages):
     @ivar shown: ids that were asked for one by one, in order.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, database: Database | None = None) -> None:
+        """
+        @param database: where new images' tags go.
+        """
         super().__init__()
         self.shown: list[str] = []
+        self._database = database
 
     def put(self, *images: Image) -> None:
         """Add images, or replace them."""
@@ -110,6 +115,23 @@ class ImageShelf(MemoryImages):
     async def show(self, context: RequestContext, image_id: str) -> Image:
         self.shown.append(image_id)
         return await super().show(context, image_id)
+
+    async def register(self, context: RequestContext, new: NewImage) -> str:
+        return await self._tagged(context, await super().register(context, new), new.tags)
+
+    async def announce(
+        self, context: RequestContext, source: ImageSource, name: str, description: str | None
+    ) -> str:
+        image_id = await super().announce(context, source, name, description)
+        return await self._tagged(context, image_id, source.tags)
+
+    async def _tagged(
+        self, context: RequestContext, image_id: str, given: tuple[tuple[str, str], ...]
+    ) -> str:
+        if given and self._database:
+            ends = {image_id: None}
+            await self._database.run(tags.attach, context.project, ends, dict(given), now())
+        return image_id
 
 
 @implementer(IRPC)
@@ -214,7 +236,7 @@ class Door:
         self.clock.advance(time.time())
         self._moments = itertools.count()
         self.bus = Notebook()
-        self.images = ImageShelf()
+        self.images = ImageShelf(database)
         self.users: IUsers = users or MemoryUsers()
         ec2, node = flags.section(Ec2Flags), flags.section(NodeFlags)
         images = Images(self.images, database, ComputeClient(self.bus, "compute"), self.clock)

@@ -33,6 +33,11 @@ def _coded(text: str) -> str:
 
 
 _TAGGED = {"Filter.1.Name": "tag:role", "Filter.1.Value.1": "web*"}
+_IMAGE_TAGS = {
+    "TagSpecification.1.ResourceType": "image",
+    "TagSpecification.1.Tag.1.Key": "role",
+    "TagSpecification.1.Tag.1.Value": "golden",
+}
 _FILTER = {**_TAGGED, "MaxResults": "5"}
 
 #: By action, requests of joe, an administrator; each finds a door just furnished.
@@ -117,8 +122,14 @@ EXAMPLES: Mapping[str, Requests] = {
     # images
     "DeregisterImage": ({"ImageId": "ami-mine"},),
     "DescribeImages": ({}, {"ImageId.1": "ami-mine"}, {"Owner.1": "self"}),
-    "RegisterImage": ({"ImageLocation": "bucket/image.manifest.xml"},),
-    "CreateImage": ({"InstanceId": RUNS, "Name": "made"},),
+    "RegisterImage": (
+        {"ImageLocation": "bucket/image.manifest.xml"},
+        {"ImageLocation": "bucket/image.manifest.xml", "Name": "named", **_IMAGE_TAGS},
+    ),
+    "CreateImage": (
+        {"InstanceId": RUNS, "Name": "made"},
+        {"InstanceId": RUNS, "Name": "made", "NoReboot": "true", **_IMAGE_TAGS},
+    ),
     "DescribeImageAttribute": tuple(
         {"ImageId": "ami-mine", "Attribute": each} for each in ("launchPermission", "description")
     ),

@@ -410,6 +410,23 @@ def test_create_without_reboot(door: Door, joe: User, instance: str) -> None:
                 "BlockDeviceMapping.1.DeviceName": "/dev/sdb",
                 "BlockDeviceMapping.1.Ebs.VolumeSize": "10",
             },
+            "InvalidBlockDeviceMapping",
+        ),
+        ({"Name": "new", "BlockDeviceMapping.1.VirtualName": "ephemeral0"}, "MissingParameter"),
+        (
+            {
+                "Name": "new",
+                "TagSpecification.1.ResourceType": "instance",
+                "TagSpecification.1.Tag.1.Key": "a",
+            },
+            "InvalidParameterValue",
+        ),
+        (
+            {
+                "Name": "new",
+                "TagSpecification.1.ResourceType": "image",
+                "TagSpecification.1.Tag.1.Key": "aws:a",
+            },
             "InvalidParameterValue",
         ),
         ({"Name": "new", "Colour": "blue"}, "UnknownParameter"),

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
+from nova_tx import states
+from nova_tx.db import instances
 from nova_tx.model.users import User
-from nova_tx.testing.ec2 import OLD, Door, an_image
+from nova_tx.testing.ec2 import OLD, Door, an_image, inline
 
 ONE, TWO = "i-00000001", "i-00000002"
 RUN = {"ImageId": "ami-tiny", "MinCount": "2", "MaxCount": "2"}
@@ -76,6 +78,30 @@ def test_key_pairs_made_with_tags(door: Door, joe: User) -> None:
         refused = door.ask(joe, "CreateKeyPair", {"KeyName": "m", **wrong})
         assert refused.code == "InvalidParameterValue"
     assert len(client.describe_key_pairs()["KeyPairs"]) == 2
+
+
+def test_images_made_with_tags(door: Door, joe: User) -> None:
+    """An image is registered, or made of an instance, with its tags, and is found by them."""
+    client = door.client(joe)
+    door.ask(joe, "RunInstances", RUN)
+    inline(door.database.run(instances.move, 1, states.BUILD, host="HostB"))
+    inline(door.database.run(instances.move, 1, states.RUN))
+    door.images.bundles["b/m.xml"] = ("joe", b"")
+    given = [{"ResourceType": "image", "Tags": [{"Key": "a", "Value": "1"}]}]
+    taken = client.register_image(Name="one", ImageLocation="b/m.xml", TagSpecifications=given)
+    given.append({"ResourceType": "snapshot", "Tags": [{"Key": "b", "Value": "2"}]})
+    made = client.create_image(InstanceId=ONE, Name="two", TagSpecifications=given)
+    client.register_image(Name="three", ImageLocation="b/m.xml")
+    found = client.describe_images(Filters=[{"Name": "tag:a", "Values": ["1"]}])["Images"]
+    assert {image["ImageId"] for image in found} == {taken["ImageId"], made["ImageId"]}
+    assert [pairs(image["Tags"]) for image in found] == [{"a": "1"}] * 2
+    assert client.describe_images(Filters=[{"Name": "tag-key", "Values": ["b"]}])["Images"] == []
+    shown = client.describe_tags(Filters=[{"Name": "resource-type", "Values": ["image"]}])["Tags"]
+    assert len(shown) == 2
+    wrong = {"TagSpecification.1.ResourceType": "snapshot", "TagSpecification.1.Tag.1.Key": "a"}
+    refused = door.ask(joe, "RegisterImage", {"Name": "four", "ImageLocation": "b/m.xml", **wrong})
+    assert refused.code == "InvalidParameterValue"
+    assert len(client.describe_images(Owners=["self"])["Images"]) == 3
 
 
 def test_images_and_key_pairs(door: Door, joe: User) -> None:

@@ -39,16 +39,19 @@ class Tagged:
     )
 
 
-def pairs(given: Sequence[TagSpecification], made: str) -> tuple[tuple[str, str], ...]:
+def pairs(
+    given: Sequence[TagSpecification], made: str, *besides: str
+) -> tuple[tuple[str, str], ...]:
     """
     Keys and values for what an action makes.
 
     @param made: its type, as AWS calls it.
+    @param besides: types that it may be given tags for, too, and makes none of here.
     @raise InvalidInput: there are tags for another type.
     """
     for each in given:
-        if each.resource_type != made:
+        if each.resource_type not in (made, *besides):
             raise InvalidInput(
                 f"'{each.resource_type}' is not a valid taggable resource type for this operation."
             )
-    return tuple(tag.pair for each in given for tag in each.tags)
+    return tuple(tag.pair for each in given if each.resource_type == made for tag in each.tags)

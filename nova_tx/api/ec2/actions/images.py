@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from nova_tx.api.ec2 import schema
 from nova_tx.api.ec2.action import ALL, SYSADMIN, Action
 from nova_tx.api.ec2.dialect import FAILED, Content, Dialect, New
+from nova_tx.api.ec2.launch import BlockDevice
 from nova_tx.api.ec2.listing import Listing, Noun, Values
+from nova_tx.api.ec2.tagging import Tagged, pairs
 from nova_tx.context import RequestContext
-from nova_tx.errors import InvalidInput, MissingParameter
+from nova_tx.errors import InvalidBlockDevices, MissingParameter
 from nova_tx.ids import check_image_id, instance_ec2_id, parse_instance_id
 from nova_tx.model.images import Image, NewImage
 
@@ -98,7 +100,7 @@ class RegisterImage(Action):
     roles = SYSADMIN
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Tagged):
         location: str | None = schema.text("ImageLocation", longest=255)
         name: str | None = schema.text("Name")
         description: str | None = schema.text("Description")
@@ -119,24 +121,10 @@ class RegisterImage(Action):
             params.architecture,
             params.kernel_id,
             params.ramdisk_id,
+            pairs(params.tag_specifications, "image"),
         )
         image_id = await self.operations.images.register(context, new)
         return {"imageId": image_id}
-
-
-@dataclass(frozen=True, kw_only=True)
-class Device:
-    """A device that an image is to have beside its root disk, or instead of it."""
-
-    device_name: str | None = schema.text("DeviceName")
-    virtual_name: str | None = schema.text("VirtualName")
-    no_device: str | None = schema.text("NoDevice", blank=True)
-    snapshot_id: str | None = schema.text("Ebs.SnapshotId")
-    size: str | None = schema.text("Ebs.VolumeSize")
-    delete: str | None = schema.text("Ebs.DeleteOnTermination")
-    kind: str | None = schema.text("Ebs.VolumeType")
-    encrypted: str | None = schema.text("Ebs.Encrypted")
-    speed: str | None = schema.text("Ebs.Iops")
 
 
 class CreateImage(Action):
@@ -145,16 +133,16 @@ class CreateImage(Action):
     roles = SYSADMIN
 
     @dataclass(frozen=True, kw_only=True)
-    class Params:
+    class Params(Tagged):
         instance_id: int = schema.value("InstanceId", of=parse_instance_id, required=True)
         name: str = schema.text("Name", required=True)
         description: str | None = schema.text("Description")
         no_reboot: bool | None = schema.boolean("NoReboot")
-        devices: tuple[Device, ...] = schema.structures("BlockDeviceMapping", of=Device)
+        devices: tuple[BlockDevice, ...] = schema.structures("BlockDeviceMapping", of=BlockDevice)
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         if params.devices:
-            raise InvalidInput(
+            raise InvalidBlockDevices(
                 "BlockDeviceMapping is not supported: an image holds the root disk of its instance "
                 "and nothing else"
             )
@@ -164,6 +152,7 @@ class CreateImage(Action):
             params.name,
             params.description,
             bool(params.no_reboot),
+            pairs(params.tag_specifications, "image", "snapshot"),
         )
         return {"imageId": image_id}
 
