@@ -13,7 +13,7 @@ from datetime import datetime
 from ipaddress import IPv4Network
 from typing import Any
 
-from sqlalchemy import Connection, Row, Select, false, insert, select, true, update
+from sqlalchemy import Connection, Row, bindparam, false, insert, select, true, update
 
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import now
@@ -26,6 +26,29 @@ from nova_tx.states import TERMINATED
 BATCH = 10_000
 
 _COLUMNS = tuple(fixed_ips.c[field.name] for field in fields(FixedIp))
+_ROWS = select(*_COLUMNS).order_by(fixed_ips.c.id)
+
+# Made once: they take longer to make than to run.
+_QUEUE = select(networks.c.id).where(networks.c.id == bindparam("network")).with_for_update()
+_ITS = _ROWS.where(
+    fixed_ips.c.network_id == bindparam("network"), fixed_ips.c.instance_id == bindparam("instance")
+).limit(1)
+_FREE = _ROWS.where(
+    fixed_ips.c.network_id == bindparam("network"),
+    fixed_ips.c.reserved == false(),
+    fixed_ips.c.instance_id.is_(None),
+).limit(1)
+_TAKE = update(fixed_ips).where(
+    fixed_ips.c.id == bindparam("the_id"),
+    fixed_ips.c.instance_id.is_(None) | (fixed_ips.c.instance_id == bindparam("instance")),
+)
+_ONE = _ROWS.where(fixed_ips.c.id == bindparam("the_id"))
+_GUESTS = (
+    select(instances.c.mac_address, instances.c.hostname, fixed_ips.c.address)
+    .join(instances, instances.c.id == fixed_ips.c.instance_id)
+    .where(fixed_ips.c.network_id == bindparam("network"), fixed_ips.c.allocated == true())
+    .order_by(fixed_ips.c.id)
+)
 
 
 def create(txn: Connection, ranges: Iterable[tuple[int, IPv4Network]], low: int) -> None:
@@ -65,29 +88,16 @@ def allocate(txn: Connection, network_id: int, instance_id: int) -> FixedIp:
     @raise NoMoreAddresses: every address is taken.
     """
     # one at a time per network: "lowest" and "has one" stay true until the commit
-    txn.execute(select(networks.c.id).where(networks.c.id == network_id).with_for_update()).all()
-    its = _select().where(
-        fixed_ips.c.network_id == network_id, fixed_ips.c.instance_id == instance_id
-    )
-    free = _select().where(
-        fixed_ips.c.network_id == network_id,
-        fixed_ips.c.reserved == false(),
-        fixed_ips.c.instance_id.is_(None),
-    )
+    those = {"network": network_id, "instance": instance_id}
+    txn.execute(_QUEUE, those).all()
     while True:
-        row = txn.execute(its.limit(1)).first() or txn.execute(free.limit(1)).first()
+        row = txn.execute(_ITS, those).first() or txn.execute(_FREE, those).first()
         if row is None:
             raise NoMoreAddresses(f"no address is free in network {network_id}")
-        taken = txn.execute(
-            update(fixed_ips)
-            .where(
-                fixed_ips.c.id == row.id,
-                fixed_ips.c.instance_id.is_(None) | (fixed_ips.c.instance_id == instance_id),
-            )
-            .values(instance_id=instance_id, allocated=True, updated_at=now())
-        )
-        if taken.rowcount == 1:
-            return FixedIp(*txn.execute(_select().where(fixed_ips.c.id == row.id)).one())
+        that = {"the_id": row.id, "instance": instance_id}
+        values = {"instance_id": instance_id, "allocated": True, "updated_at": now()}
+        if txn.execute(_TAKE, {**that, **values}).rowcount == 1:
+            return FixedIp(*txn.execute(_ONE, that).one())
 
 
 def deallocate(txn: Connection, instance_id: int) -> tuple[FixedIp, ...]:
@@ -96,9 +106,7 @@ def deallocate(txn: Connection, instance_id: int) -> tuple[FixedIp, ...]:
 
     One without a lease is free at once, the others at the end of their lease.
     """
-    rows = txn.execute(
-        _select().where(fixed_ips.c.instance_id == instance_id).with_for_update()
-    ).all()
+    rows = txn.execute(_ROWS.where(fixed_ips.c.instance_id == instance_id).with_for_update()).all()
     for row in rows:
         if not row.leased:
             _change(txn, row.id, allocated=False, instance_id=None)
@@ -138,9 +146,7 @@ def reclaim(txn: Connection, host: str, before: datetime) -> tuple[str, ...]:
     For leases whose end nobody reported.
     """
     stale = txn.execute(
-        _select()
-        .join(networks, networks.c.id == fixed_ips.c.network_id)
-        .where(
+        _ROWS.join(networks, networks.c.id == fixed_ips.c.network_id).where(
             networks.c.host == host,
             fixed_ips.c.allocated == false(),
             fixed_ips.c.instance_id.is_not(None),
@@ -180,17 +186,11 @@ def orphans(txn: Connection, host: str) -> tuple[int, ...]:
 
 def dhcp_hosts(txn: Connection, network_id: int) -> tuple[DhcpHost, ...]:
     """The guests that the DHCP server of a network answers."""
-    found = txn.execute(
-        select(instances.c.mac_address, instances.c.hostname, fixed_ips.c.address)
-        .join(instances, instances.c.id == fixed_ips.c.instance_id)
-        .where(fixed_ips.c.network_id == network_id, fixed_ips.c.allocated == true())
-        .order_by(fixed_ips.c.id)
-    )
-    return tuple(DhcpHost(row.mac_address, row.hostname, row.address) for row in found)
+    return tuple(DhcpHost(*row) for row in txn.execute(_GUESTS, {"network": network_id}))
 
 
 def _leased_by(txn: Connection, mac: str, address: str, what: str) -> Row[Any]:
-    row = txn.execute(_select().where(fixed_ips.c.address == address).with_for_update()).first()
+    row = txn.execute(_ROWS.where(fixed_ips.c.address == address).with_for_update()).first()
     if row is None or row.instance_id is None:
         raise FixedIpNotFound(f"IP {address} {what} that isn't associated")
     its = txn.execute(
@@ -203,11 +203,7 @@ def _leased_by(txn: Connection, mac: str, address: str, what: str) -> Row[Any]:
 
 def _change(txn: Connection, id: int, **values: Any) -> FixedIp:
     txn.execute(update(fixed_ips).where(fixed_ips.c.id == id).values(updated_at=now(), **values))
-    return FixedIp(*txn.execute(_select().where(fixed_ips.c.id == id)).one())
-
-
-def _select() -> Select[Any]:
-    return select(*_COLUMNS).order_by(fixed_ips.c.id)
+    return FixedIp(*txn.execute(_ONE, {"the_id": id}).one())
 
 
 def ranges_v6(txn: Connection, context: RequestContext) -> tuple[tuple[int, str, str], ...]:

@@ -9,6 +9,12 @@ from nova_tx.db.schema import instances, volumes
 from nova_tx.model.hosts import Host
 from nova_tx.states import LIVE
 
+_USED = (
+    select(instances.c.host, func.sum(instances.c.vcpus).label("vcpus"))
+    .where(instances.c.state_description.in_(LIVE), instances.c.host.is_not(None))
+    .group_by(instances.c.host)
+)
+
 
 def live(txn: Connection, topic: str, down_time: int) -> tuple[Host, ...]:
     """
@@ -16,14 +22,7 @@ def live(txn: Connection, topic: str, down_time: int) -> tuple[Host, ...]:
 
     [spec/13 section 2]
     """
-    used = {
-        row.host: int(row.vcpus)
-        for row in txn.execute(
-            select(instances.c.host, func.sum(instances.c.vcpus).label("vcpus"))
-            .where(instances.c.state_description.in_(LIVE), instances.c.host.is_not(None))
-            .group_by(instances.c.host)
-        )
-    }
+    used = {row.host: int(row.vcpus) for row in txn.execute(_USED)}
     return tuple(
         Host(service.host, service.availability_zone, used.get(service.host, 0))
         for service in services.up(txn, topic, down_time)

@@ -15,6 +15,7 @@ from typing import Any
 from sqlalchemy import (
     Connection,
     Select,
+    bindparam,
     insert,
     select,
     true,
@@ -40,6 +41,13 @@ from nova_tx.states import Move
 
 _COLUMNS = tuple(instances.c[field.name] for field in fields(Instance))
 
+# Made once: they take longer to make than to run.
+_ONE = select(*_COLUMNS).where(instances.c.id == bindparam("the_id"))
+_MOVE = update(instances).where(
+    instances.c.id == bindparam("the_id"),
+    instances.c.state_description.in_(bindparam("sources", expanding=True)),
+)
+
 
 def _instance(row: Sequence[Any]) -> Instance:
     return Instance(*row[: len(_COLUMNS)])
@@ -54,7 +62,7 @@ def get(txn: Connection, instance_id: int) -> Instance:
 
     @raise InstanceNotFound: there is no such row.
     """
-    row = txn.execute(select(*_COLUMNS).where(instances.c.id == instance_id)).first()
+    row = txn.execute(_ONE, {"the_id": instance_id}).first()
     if row is None:
         raise not_found(instance_id)
     return _instance(row)
@@ -77,6 +85,8 @@ def move(txn: Connection, instance_id: int, event: Move, **columns: object) -> I
     """
     now = current_time()
     values: dict[str, object] = {
+        "the_id": instance_id,
+        "sources": event.sources,
         "state_description": event.target,
         "state": states.POWER[event.target],
         "updated_at": now,
@@ -85,14 +95,7 @@ def move(txn: Connection, instance_id: int, event: Move, **columns: object) -> I
         values.update(deleted_at=now, deleted=True)
         tags.end(txn, instance_ec2_id(instance_id), now)
     values.update(columns)
-    written = txn.execute(
-        update(instances)
-        .where(
-            instances.c.id == instance_id,
-            instances.c.state_description.in_(event.sources),
-        )
-        .values(**values)
-    ).rowcount
+    written = txn.execute(_MOVE, values).rowcount
     found = get(txn, instance_id)
     if not written:
         raise WrongState(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import fields
 from ipaddress import IPv4Address, IPv4Network
 
-from sqlalchemy import ColumnElement, Connection, func, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db import addresses
@@ -18,6 +18,18 @@ from nova_tx.model.networks import Network
 SMALLEST = 4
 
 _COLUMNS = tuple(networks.c[field.name] for field in fields(Network))
+_OF_INSTANCE = (
+    select(*_COLUMNS)
+    .where(
+        networks.c.id.in_(
+            select(fixed_ips.c.network_id).where(
+                fixed_ips.c.instance_id == bindparam("instance"), fixed_ips.c.allocated == true()
+            )
+        )
+    )
+    .order_by(networks.c.id)
+)
+_FIRST = select(*_COLUMNS).order_by(networks.c.id).limit(1)
 
 
 def create(
@@ -132,14 +144,11 @@ def for_instance(txn: Connection, instance_id: int) -> Network:
 
     @raise NetworkNotFound: there is no network yet.
     """
-    its = select(fixed_ips.c.network_id).where(
-        fixed_ips.c.instance_id == instance_id, fixed_ips.c.allocated == true()
-    )
-    first = select(func.min(networks.c.id)).scalar_subquery()
-    found = _select(txn, networks.c.id.in_(its)) or _select(txn, networks.c.id == first)
-    if not found:
+    found = txn.execute(_OF_INSTANCE, {"instance": instance_id}).first()
+    found = found or txn.execute(_FIRST).first()
+    if found is None:
         raise NetworkNotFound("there is no network yet; nova-manage network create makes one")
-    return found[0]
+    return Network(*found)
 
 
 def host_for(txn: Connection, instance_id: int) -> str | None:

@@ -12,6 +12,8 @@ from nova_tx.db.schema import services
 from nova_tx.errors import ServiceNotFound
 from nova_tx.model.hosts import Service
 
+_LISTED = select(services, utc_now().label("now")).order_by(services.c.id)
+
 
 def report(txn: Connection, host: str, binary: str, topic: str, zone: str, enabled: bool) -> None:
     """
@@ -49,7 +51,7 @@ def _beat(txn: Connection, host: str, binary: str) -> bool:
 
 def listed(txn: Connection) -> tuple[Service, ...]:
     """Every worker's row, oldest first."""
-    rows = txn.execute(select(services, utc_now().label("now")).order_by(services.c.id))
+    rows = txn.execute(_LISTED)
     return tuple(
         Service(
             id=row.id,

@@ -55,7 +55,7 @@ class FakeDriver:
 
         @raise VirtError: one of its images is not there.
         """
-        if (await self.guests()).get(spec.name) == Power.RUNNING:
+        if self._runs(spec.name):
             return
         _check(spec.name, spec.image, spec.kernel, spec.ramdisk)
         os.makedirs(spec.directory, exist_ok=True)
@@ -79,7 +79,7 @@ class FakeDriver:
         @raise VirtError: it was never started here.
         """
         _known(spec.name, spec.directory)
-        if (await self.guests()).get(spec.name) != Power.RUNNING:
+        if not self._runs(spec.name):
             _unlink(os.path.join(spec.directory, RESCUE_DISK))
             self._set(spec.name, spec.directory, Power.RUNNING)
 
