@@ -25,7 +25,6 @@ from sqlalchemy import (
     insert,
     or_,
     select,
-    true,
     update,
 )
 
@@ -73,17 +72,29 @@ class Kind:
     rows: Rows | None = None
 
 
+_ENDED = instances.c.state_description == states.TERMINATED
+# Made once: they take longer to make than to run.
+_INSTANCES = select(instances.c.id, _ENDED, instances.c.deleted_at).where(
+    instances.c.id.in_(bindparam("numbers", expanding=True)),
+    or_(~_ENDED, instances.c.deleted_at > bindparam("after")),
+)
+_OWN_INSTANCES = _INSTANCES.where(instances.c.project_id == bindparam("project"))
+_ON = and_(
+    tags.c.project_id == bindparam("project"),
+    tags.c.resource_id.in_(bindparam("ids", expanding=True)),
+)
+_REPLACED = delete(tags).where(_ON, tags.c.key.in_(bindparam("keys", expanding=True)))
+_COUNTED = select(tags.c.resource_id, func.count()).where(_ON).group_by(tags.c.resource_id)
+_ADD = insert(tags)
+_GONE = delete(tags).where(tags.c.deleted_at <= bindparam("after"))
+
+
 def _instances(
     txn: Connection, context: RequestContext, numbers: Sequence[int], listed_after: datetime
 ) -> dict[int, datetime | None]:
-    ended = instances.c.state_description == states.TERMINATED
-    rows = txn.execute(
-        select(instances.c.id, ended, instances.c.deleted_at).where(
-            instances.c.id.in_(numbers),
-            true() if context.is_admin else instances.c.project_id == context.project,
-            or_(~ended, instances.c.deleted_at > listed_after),
-        )
-    )
+    query = _INSTANCES if context.is_admin else _OWN_INSTANCES
+    values = {"numbers": list(numbers), "project": context.project, "after": listed_after}
+    rows = txn.execute(query, values)
     return {number: when if gone else None for number, gone, when in rows}
 
 
@@ -156,10 +167,9 @@ def create(
     security_groups.hold_default(txn, context, now)
     ends = _ends(txn, context, ids, images, listed_after)
     forget(txn, listed_after)
-    mine = and_(tags.c.project_id == context.project, tags.c.resource_id.in_(ids))
-    txn.execute(delete(tags).where(mine, tags.c.key.in_(given)))
-    counted = select(tags.c.resource_id, func.count()).where(mine).group_by(tags.c.resource_id)
-    there = {resource_id: number for resource_id, number in txn.execute(counted)}
+    those = {"project": context.project, "ids": list(ids)}
+    txn.execute(_REPLACED, {**those, "keys": list(given)})
+    there = {resource_id: number for resource_id, number in txn.execute(_COUNTED, those)}
     for resource_id in ids:
         if there.get(resource_id, 0) + len(given) > MOST:
             raise TooManyTags(f"{resource_id} would have more than {MOST} tags")
@@ -193,7 +203,7 @@ def attach(
         for key, value in given.items()
     ]
     if rows:
-        txn.execute(insert(tags), rows)
+        txn.execute(_ADD, rows)
 
 
 def remove(
@@ -224,7 +234,7 @@ def remove(
 
 def forget(txn: Connection, listed_after: datetime) -> None:
     """Remove the tags of what has gone from lists; who writes tags does so, too."""
-    txn.execute(delete(tags).where(tags.c.deleted_at <= listed_after))
+    txn.execute(_GONE, {"after": listed_after})
 
 
 def drop(txn: Connection, resource_id: str) -> None:
