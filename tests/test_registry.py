@@ -29,17 +29,26 @@ from nova_tx.virt.interfaces import IVirtDriver
 def test_s3_actions() -> None:
     """The objectstore has these S3 calls, and no others."""
     assert set(Actions(cast(IStore, None), cast(IUsers, None)).named) == {
+        "AbortMultipartUpload",
+        "CompleteMultipartUpload",
+        "CopyObject",
         "CreateBucket",
+        "CreateMultipartUpload",
         "DeleteBucket",
         "DeleteObject",
+        "DeleteObjects",
         "GetBucketAcl",
         "GetBucketLocation",
         "GetObject",
         "GetObjectAcl",
         "HeadBucket",
         "ListBuckets",
+        "ListMultipartUploads",
         "ListObjects",
+        "ListParts",
         "PutObject",
+        "UploadPart",
+        "UploadPartCopy",
     }
 
 

@@ -15,7 +15,9 @@ from nova_tx.objectstore.facts import Facts, Grants
 from nova_tx.objectstore.faults import (
     BadDigest,
     EntityTooSmall,
+    InvalidArgument,
     InvalidPart,
+    InvalidPartNumber,
     InvalidPartOrder,
     InvalidRequest,
 )
@@ -117,6 +119,31 @@ class Completion:
     checksums: dict[str, str] = field(default_factory=dict)
     checksum_type: str = ""
     size: int | None = None
+
+
+def part_number(text: str) -> int:
+    """
+    A part's number, as clients write it.
+
+    @raise InvalidArgument: it is none.
+    """
+    if not (text.isascii() and text.isdigit() and len(text) <= 5 and 0 < int(text) <= MOST_PARTS):
+        raise InvalidArgument(
+            f"Part number must be an integer between 1 and {MOST_PARTS}, inclusive"
+        )
+    return int(text)
+
+
+def range_of_part(facts: Facts, number: int) -> tuple[int, int]:
+    """
+    The first byte and the count of a part of an object.
+
+    @raise InvalidPartNumber: the object has no such part.
+    """
+    sizes = facts.parts or (facts.size,)
+    if number > len(sizes):
+        raise InvalidPartNumber("The requested partnumber is not satisfiable")
+    return sum(sizes[: number - 1]), sizes[number - 1]
 
 
 def check_order(completion: Completion) -> None:

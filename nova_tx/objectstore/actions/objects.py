@@ -10,9 +10,10 @@ from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.calls import Call
 from nova_tx.objectstore.conditions import http_date, is_unchanged, part
 from nova_tx.objectstore.facts import Facts
-from nova_tx.objectstore.faults import InvalidRange, NotImplementedHere
+from nova_tx.objectstore.faults import InvalidRange, InvalidRequest, NotImplementedHere
 from nova_tx.objectstore.grants import asked_grants
 from nova_tx.objectstore.intake import Intake
+from nova_tx.objectstore.uploads import part_number, range_of_part
 
 _OVERRIDES = (
     "cache-control",
@@ -33,7 +34,7 @@ class PutObject(Action):
     async def run(self, asked: Asked) -> Answer:
         call = asked.call
         bucket = await usable(self.store, asked.caller, call.bucket, WRITE)
-        for name in ("x-amz-copy-source", "if-match", "if-none-match"):
+        for name in ("if-match", "if-none-match"):
             if name in call.headers:
                 raise NotImplementedHere(f"PUT with {name} is not implemented")
         grants = await asked_grants(self.users, asked, bucket.owner)
@@ -47,6 +48,7 @@ class GetObject(Action):
 
     methods = ("GET", "HEAD")
     place = OBJECT
+    also = ("partNumber",)
 
     async def run(self, asked: Asked) -> Answer | None:
         call, request = asked.call, asked.request
@@ -57,13 +59,15 @@ class GetObject(Action):
             if is_unchanged(call.headers, facts):
                 return Answer(304, headers)
             try:
-                asked_for = part(call.headers.get("range"), facts.size)
+                asked_for = _asked_for(call, facts)
             except InvalidRange:
                 request.setHeader(b"content-range", b"bytes */%d" % facts.size)
                 raise
             first, count = asked_for or (0, facts.size)
             if asked_for:
                 headers["content-range"] = f"bytes {first}-{first + count - 1}/{facts.size}"
+                if facts.parts and "partNumber" in call.query:
+                    headers["x-amz-mp-parts-count"] = str(len(facts.parts))
             elif call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
                 headers.update(checksum_headers(facts))
             status = 206 if asked_for else 200
@@ -81,6 +85,19 @@ class DeleteObject(Action):
         await usable(self.store, asked.caller, asked.call.bucket, WRITE)
         await self.store.remove(asked.call.bucket, asked.call.key)
         return Answer(204)
+
+
+def _asked_for(call: Call, facts: Facts) -> tuple[int, int] | None:
+    """The first byte and the count that are asked for; None is all of it."""
+    number = call.query.get("partNumber")
+    if number is None:
+        return part(call.headers.get("range"), facts.size)
+    if "range" in call.headers:
+        raise InvalidRequest("Cannot specify both Range header and partNumber query parameter.")
+    found = range_of_part(facts, part_number(number))
+    if not found[1] and facts.size:
+        raise InvalidRange("the part has no bytes")
+    return found if found[1] else None
 
 
 def checksum_headers(facts: Facts) -> dict[str, str]:
