@@ -157,6 +157,12 @@ class S3Flags:
         60, "seconds in which a client must send or take 64 KiB, or the rest, or it is cut off"
     )
     buckets_path: str = flag("$state_path/buckets", "directory of buckets and objects")
+    s3_fsync: bool = flag(
+        True, "an object is on the disk before it is acknowledged; else a power cut may take it"
+    )
+    objectstore_workers: int = flag(
+        1, "processes that serve the objectstore; bounds hold for each; nova-all has but one"
+    )
 
 
 @dataclasses.dataclass(frozen=True)

@@ -39,8 +39,9 @@ class Arrivals:
 
     async def start(self) -> None:
         """Remove files that had their place already, while their rows did not say so yet."""
-        for image in await self._database.read(announced_images.awaited):
-            await self._bodies.run(self._shelf.discard, image.image_id)
+        async with self._shelf.changing:
+            for image in await self._database.read(announced_images.awaited):
+                await self._bodies.run(self._shelf.discard, image.image_id)
 
     async def receive(
         self, context: RequestContext, image_id: str, body: Body, payload: Payload

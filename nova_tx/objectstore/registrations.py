@@ -63,7 +63,6 @@ class Registrations:
         self._clock = clock
         self._stopping = making.stopping
         self._running: dict[str, Deferred[None]] = {}
-        self._removed: set[str] = set()
 
     async def start(self) -> None:
         """Remove what was left, begin unfinished registrations again."""
@@ -112,16 +111,18 @@ class Registrations:
         @raise ForeignImage: it is another project's.
         """
         await self._database.run(images.delete, context.project, context.is_admin, image_id)
-        if image_id in self._running:  # who works on it cleans up
-            self._removed.add(image_id)
-        else:
-            await self._forget(image_id)
+        await self._forget(image_id)
 
     async def _forget(self, image_id: str) -> None:
-        """Remove the files of an image that is hidden, then its row."""
-        async with self._shelf.changing:
-            await self._pool.run(self._shelf.discard, image_id)
-            await self._database.run(images.forget, image_id)
+        """Remove the files of an image that is hidden, then its row; who works on it does so."""
+        if not await self._pool.run(self._shelf.claims.take, image_id):
+            return
+        try:
+            async with self._shelf.changing:
+                await self._pool.run(self._shelf.discard, image_id)
+                await self._database.run(images.forget, image_id)
+        finally:
+            await self._pool.run(self._shelf.claims.give_back, image_id)
 
     # The work.
 
@@ -133,11 +134,19 @@ class Registrations:
 
     async def _complete(self, image: Image, user_id: str) -> None:
         try:
-            while not (await self._attempt(image, user_id) or self._stopping.is_set()):
-                await self._pool.run(self._stopping.wait, _PAUSE)
+            if await self._pool.run(self._shelf.claims.take, image.id):
+                await self._work(image, user_id)
         finally:
             self._running.pop(image.id, None)
-            await self._clean(image.id)
+
+    async def _work(self, image: Image, user_id: str) -> None:
+        try:
+            while not (await self._attempt(image, user_id) or self._stopping.is_set()):
+                await self._pool.run(self._stopping.wait, _PAUSE)
+            await self._pool.run(shutil.rmtree, self._shelf.scratch(image.id), True)
+        finally:
+            await self._pool.run(self._shelf.claims.give_back, image.id)
+        await self._clean(image.id)
 
     async def _attempt(self, image: Image, user_id: str) -> bool:
         """Make an image, from the beginning; returns whether that was the end of it."""
@@ -176,10 +185,12 @@ class Registrations:
         return True
 
     async def _clean(self, image_id: str) -> None:
-        await self._pool.run(shutil.rmtree, self._shelf.scratch(image_id), True)
-        if image_id in self._removed:
-            self._removed.discard(image_id)
-            await self._forget(image_id)
+        """Forget an image that was removed while it was worked on, and left to who did."""
+        try:
+            if image_id in await self._database.read(images.deleted):
+                await self._forget(image_id)
+        except Unavailable as error:
+            _log.warn("image {image} is forgotten later: {error}", image=image_id, error=str(error))
 
     async def _make(self, image: Image, user_id: str) -> None:
         async def write(percent: int) -> None:

@@ -6,13 +6,15 @@ import contextlib
 import os
 import secrets
 import shutil
-
-from twisted.internet.defer import DeferredLock
+from threading import Lock
 
 from nova_tx.ids import check_image_id
+from nova_tx.objectstore.claims import Claims
 from nova_tx.objectstore.disk.files import sync_directory
+from nova_tx.objectstore.disk.sharing import Alone, SharedLock, TurnLock, Workspace
+from nova_tx.objectstore.threads import IPool
 
-_WORK = ".new"
+_WORK, _CLAIMS, _LOCK, _TURNS = ".new", ".claims", ".lock", ".turns"
 
 
 class Shelf:
@@ -20,21 +22,33 @@ class Shelf:
     The directory C{images_path}.
 
     @ivar changing: held by who puts a file there, or takes it away, by what its row says.
+    @ivar claims: of those who make an image's file, or remove it with its row.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, pool: IPool, shared: bool = False) -> None:
         """
         @param path: of image files; others may read it.
+        @param pool: where others are waited for.
+        @param shared: other processes write there, too, and know it.
         """
         self._path = path
-        self._work = os.path.join(path, _WORK)
-        self.changing = DeferredLock()
+        self._space = Workspace(os.path.join(path, _WORK), shared)
+        self._work = self._space.path
+        lock = os.path.join(path, _LOCK)
+        self._alone: Alone = SharedLock(lock) if shared else Lock()
+        self.changing = TurnLock(os.path.join(path, _TURNS) if shared else None, pool)
+        self.claims = Claims(os.path.join(path, _CLAIMS) if shared else None)
 
     def prepare(self) -> None:
-        """Remove what was left unfinished."""
+        """Remove what those who are dead left unfinished."""
         os.makedirs(self._path, mode=0o700, exist_ok=True)
-        shutil.rmtree(self._work, ignore_errors=True)
-        os.makedirs(self._work, mode=0o700, exist_ok=True)
+        _ = self._space.prepare(self._alone)
+
+    def close(self) -> None:
+        """Nothing more is done there."""
+        self._space.close()
+        if isinstance(self._alone, SharedLock):
+            self._alone.close()
 
     def file(self, image_id: str) -> str:
         """Where an image's file is."""

@@ -42,6 +42,8 @@ _BODY_THREADS = 4
 _IMAGE_THREADS = 2
 #: Seconds that a request may take when the daemon is to end.
 GRACE = 10.0
+#: Seconds in which processes die whose first one is dead.
+_DYING = 5.0
 #: How often clients are looked at in the time that they are given.
 _LOOKS = 8
 
@@ -125,6 +127,7 @@ class Objectstore:
         runner: IRunner,
         reactor: Any,
         pools: tuple[IPool, IPool, IPool] | None = None,
+        joins: bool = False,
     ) -> None:
         """
         Nothing is opened before L{open}; users and database are opened by others.
@@ -132,6 +135,7 @@ class Objectstore:
         @param runner: runs programs with no more rights than this process has.
         @param pools: for what is short with files, for large bodies, and for
             images that are unbundled; by default threads of this reactor.
+        @param joins: others of C{objectstore_workers} are at work, and belong there.
         """
         self._pools = pools or (
             Pool(reactor, "objectstore", _FILE_THREADS),
@@ -139,8 +143,11 @@ class Objectstore:
             Pool(reactor, "images", _IMAGE_THREADS),
         )
         files, bodies, unbundling = self._pools
-        self._store: IStore = FilesystemStore(s3.buckets_path, files, bodies)
-        self._shelf = Shelf(images.images_path)
+        shared = s3.objectstore_workers > 1
+        self._store: IStore = FilesystemStore(
+            s3.buckets_path, files, bodies, shared, s3.s3_fsync, 0.0 if joins else _DYING
+        )
+        self._shelf = Shelf(images.images_path, files, shared)
         self._arrivals = Arrivals(self._shelf, images.image_max_bytes, database, bodies)
         conversion = Conversion(runner, images.image_max_bytes, images.image_convert_seconds)
         making = Making(
@@ -196,5 +203,6 @@ class Objectstore:
         await self.site.drain()
         await self._registrations.stop()
         await self._store.close()
+        await self._pools[0].run(self._shelf.close)
         for pool in self._pools:
             await pool.stop()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from nova_tx.flags import Ec2Flags
+from nova_tx.flags import Ec2Flags, S3Flags
 from nova_tx.taps import api, compute, network, objectstore, scheduler
 from nova_tx.taps.build import daemon
 from nova_tx.taps.daemon import Daemon
@@ -29,9 +29,13 @@ def makeService(options: Options) -> Daemon:
 
     Who serves comes before who asks.
     """
-    flags = options.flags.section(Ec2Flags)
-    if flags.api_workers != 1:
-        print("nova-all: is one process, so --api_workers must be 1", file=sys.stderr)
-        raise SystemExit(1)
+    workers = {
+        "api_workers": options.flags.section(Ec2Flags).api_workers,
+        "objectstore_workers": options.flags.section(S3Flags).objectstore_workers,
+    }
+    for name, count in workers.items():
+        if count != 1:
+            print(f"nova-all: is one process, so --{name} must be 1", file=sys.stderr)
+            raise SystemExit(1)
     rooms = (objectstore.room, network.room, scheduler.room, compute.room, api.room)
     return daemon(options, None, *rooms)

@@ -1,4 +1,8 @@
-"""nova-objectstore: S3 buckets, and images made of what is in them."""
+"""
+nova-objectstore: S3 buckets, and images made of what is in them.
+
+With C{objectstore_workers}, all of its crew serve on one port, and work on the same files.
+"""
 
 from __future__ import annotations
 
@@ -7,14 +11,18 @@ from nova_tx.flags import (
     BusFlags,
     CryptoFlags,
     ImageFlags,
+    LogFlags,
     NodeFlags,
     S3Flags,
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
+from nova_tx.log import with_process
 from nova_tx.objectstore import xml
 from nova_tx.objectstore.site import Objectstore
+from nova_tx.taps import crew
 from nova_tx.taps.build import daemon
+from nova_tx.taps.crew import Crew, Lifeline
 from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
@@ -31,14 +39,38 @@ class Options(DaemonOptions):
 
 
 def room(parts: Parts) -> list[Part]:
-    """The store and its listener."""
+    """The only process that serves."""
+    return list(_room(parts))
+
+
+def _room(
+    parts: Parts, shared: bool = False, inherited: int | None = None
+) -> tuple[Objectstore, Listener]:
+    """The store and its listener; see L{Listener}."""
     flags = parts.flags.section(S3Flags)
-    store = parts.make(Objectstore, runner=parts.unprivileged)
+    store = parts.make(Objectstore, runner=parts.unprivileged, joins=inherited is not None)
     full = refusal(xml.error("SlowDown", "Too many connections.", "/", new_request_id()))
     clients = Crowd(store.site, flags.s3_max_connections, parts.reactor, full)
-    return [store, Listener(parts.reactor, flags.s3_listen_host, flags.s3_port, clients)]
+    address, port = flags.s3_listen_host, flags.s3_port
+    return store, Listener(
+        parts.reactor, address, port, clients, shared=shared, inherited=inherited
+    )
 
 
 def makeService(options: Options) -> Daemon:
     """Called by twistd, before it becomes a daemon: opens nothing."""
-    return daemon(options, PATIENCE, room)
+    size = options.flags.section(S3Flags).objectstore_workers
+    if size <= 1:
+        return daemon(options, PATIENCE, room)
+
+    def one_of_several(parts: Parts) -> list[Part]:
+        socket = crew.inherited()
+        store, door = _room(parts, True, socket)
+        if socket is not None:
+            parts.reactor.callWhenRunning(Lifeline(parts.reactor).hold)
+            return [store, door]
+        return [store, door, Crew(parts.reactor, size - 1, program, door)]
+
+    program = crew.program(options)
+    log = with_process(options.flags.section(LogFlags))
+    return daemon(options, PATIENCE, one_of_several, log=log)

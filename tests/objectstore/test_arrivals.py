@@ -16,6 +16,7 @@ from nova_tx.errors import ImageError, ImageNotFound, ImageUnavailable
 from nova_tx.image import sender
 from nova_tx.model.images import ImageSource
 from nova_tx.objectstore.shelf import Shelf
+from nova_tx.objectstore.threads import InlinePool
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.objectstore import RunningObjectstore, running_objectstore
 
@@ -114,7 +115,7 @@ async def test_end_before_the_row_says_so(running: RunningObjectstore, disk: Pat
 async def test_again_before_the_row_says_so(running: RunningObjectstore, disk: Path) -> None:
     """A file in the way of one that is brought is replaced."""
     image_id = await _announce(running)
-    shelf = Shelf(str(running.directory / "images"))
+    shelf = Shelf(str(running.directory / "images"), InlinePool())
     directory = shelf.begin()
     Path(directory, "image").write_bytes(b"of an attempt before")
     shelf.place(directory, image_id)

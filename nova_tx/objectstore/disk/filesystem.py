@@ -60,13 +60,21 @@ class FilesystemStore:
     """Buckets and objects of one directory."""
 
     def __init__(
-        self, path: str, files: IPool, bodies: IPool, shared: bool = False, sync: bool = True
+        self,
+        path: str,
+        files: IPool,
+        bodies: IPool,
+        shared: bool = False,
+        sync: bool = True,
+        wait: float = 0.0,
     ) -> None:
         """
         @param files: runs what is short; where small objects are written.
         @param bodies: takes in and sends what is large.
         @param shared, sync: see L{Store}.
+        @param wait: seconds in which other processes are believed to die.
         """
+        self._wait = wait
         self._store = Store(path, shared, sync)
         self._files = files
         self._bodies = bodies
@@ -74,8 +82,8 @@ class FilesystemStore:
         self._uploads = UploadFiles(self._store)
 
     async def open(self) -> None:
-        await self._files.run(self._store.prepare)
-        await self._files.run(self._uploads.prepare)
+        if await self._files.run(self._store.prepare, self._wait):
+            await self._files.run(self._uploads.prepare)
 
     async def close(self) -> None:
         await self._files.run(self._store.close)

@@ -15,6 +15,10 @@ from contextlib import AbstractContextManager
 from threading import RLock
 from types import TracebackType
 
+from twisted.internet.defer import DeferredLock
+
+from nova_tx.objectstore.threads import IPool
+
 #: Who holds it is alone: a lock of threads, or of the threads of several processes.
 Alone = AbstractContextManager[object]
 
@@ -63,6 +67,50 @@ class SharedLock:
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
+
+
+class TurnLock:
+    """A lock for C{async with}, of this process or of several."""
+
+    def __init__(self, path: str | None, pool: IPool) -> None:
+        """
+        @param path: of a file that stands for it; None: it is of this process.
+        @param pool: where other processes are waited for, by one thread at most.
+        """
+        self._path = path
+        self._pool = pool
+        self._mine = DeferredLock()
+        self._descriptor: int | None = None
+
+    async def __aenter__(self) -> None:
+        await self._mine.acquire()
+        if self._path is not None:
+            try:
+                self._descriptor = await self._pool.run(_wait_for, self._path)
+            except BaseException:
+                self._mine.release()
+                raise
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._mine.release()
+
+
+def _wait_for(path: str) -> int:
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
 
 
 def claim(path: str) -> int | None:
