@@ -12,6 +12,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -123,8 +124,10 @@ class ObjectstoreDaemon:
 
     def s3(self, name: str = "joe", attempts: int = 1, timeout: float = 60.0) -> Any:
         """A client of one of L{USERS}, with connections of its own."""
-        return boto3.session.Session(f"{name}-access:{name}", f"{name}-secret").client(
+        return _session().client(
             "s3",
+            aws_access_key_id=f"{name}-access:{name}",
+            aws_secret_access_key=f"{name}-secret",
             endpoint_url=f"http://127.0.0.1:{self.port}",
             region_name="nova",
             config=Config(
@@ -144,6 +147,12 @@ def running_daemon(directory: Path, *flags: str) -> Iterator[ObjectstoreDaemon]:
         yield made
     finally:
         made.close()
+
+
+@cache
+def _session() -> Any:
+    # it reads the models of all calls once only
+    return boto3.session.Session()
 
 
 def _facts(pid: int) -> dict[str, str]:
