@@ -77,14 +77,15 @@ def test_the_example_flag_file_is_known() -> None:
     assert Flags.load([f"--flagfile={example}"], sections()).warnings == []
 
 
-def test_one_process_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize("flag", ["api_workers", "objectstore_workers"])
+def test_one_process_is_one(tmp_path: Path, capsys: pytest.CaptureFixture[str], flag: str) -> None:
     """nova-all refuses to be several processes."""
     tap = importlib.import_module("nova_tx.taps.all")
     options = tap.Options()
-    options.parseOptions([f"--state_path={tmp_path}", "--api_workers=2"])
+    options.parseOptions([f"--state_path={tmp_path}", f"--{flag}=2"])
     with pytest.raises(SystemExit):
         tap.makeService(options)
-    assert capsys.readouterr().err == "nova-all: is one process, so --api_workers must be 1\n"
+    assert capsys.readouterr().err == f"nova-all: is one process, so --{flag} must be 1\n"
 
 
 def test_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -104,4 +105,23 @@ def test_several_processes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     others = parts("--api_workers=3")
     assert others == [each for each in one if each not in ("Resumed", "Sweep")][: len(others)]
     assert others.count("Listener") == 1
+    assert any(getattr(what[0], "__name__", "") == "hold" for what in held)  # type: ignore[index]
+
+
+def test_several_objectstores(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each of several processes has a store and the listener, the first one the crew besides."""
+    tap = importlib.import_module("nova_tx.taps.objectstore")
+
+    def parts(*words: str) -> list[str]:
+        options = tap.Options()
+        options.parseOptions([f"--state_path={tmp_path}", *words])
+        return [type(each).__name__ for each in tap.makeService(options)._parts]
+
+    one = parts()
+    assert one[-2:] == ["Objectstore", "Listener"]
+    assert parts("--objectstore_workers=3") == [*one, "Crew"]
+    monkeypatch.setenv("NOVA_TX_CREW_SOCKET", "3")
+    held: list[object] = []
+    monkeypatch.setattr("twisted.internet.reactor.callWhenRunning", lambda *what: held.append(what))
+    assert parts("--objectstore_workers=3") == one
     assert any(getattr(what[0], "__name__", "") == "hold" for what in held)  # type: ignore[index]

@@ -1,28 +1,22 @@
 """
-Files of buckets and objects. Everything here blocks: call it in a thread.
+Files of objects. Everything here blocks: call it in a thread.
 
-C{<path>/<bucket>/} holds C{bucket.json} and C{objects/}; C{<path>/.new/} what is
-not there yet.  An object comes into being by a rename, after its bytes are safe; what is
+An object comes into being by a rename, after its bytes are safe; what is
 changed of it then is in a file beside it.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import itertools
-import json
 import os
-import secrets
-import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from threading import Lock
-from typing import Any, BinaryIO, ParamSpec, TextIO, TypeVar
+from typing import BinaryIO, ParamSpec, TypeVar
 
 from twisted.logger import Logger
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.disk.buckets import Buckets, forget
 from nova_tx.objectstore.disk.files import (
     changed_facts,
     changes_bytes,
@@ -31,23 +25,20 @@ from nova_tx.objectstore.disk.files import (
     read_runs,
     runs_of,
     start_writing,
-    sync_directory,
     write_small,
 )
-from nova_tx.objectstore.disk.known import Known
-from nova_tx.objectstore.disk.paths import beside, entries, path_of
-from nova_tx.objectstore.disk.sharing import Alone, SharedLock, Workspace
-from nova_tx.objectstore.facts import Bucket, Facts, Listing
-from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty, Damaged
+from nova_tx.objectstore.disk.paths import beside, path_of
+from nova_tx.objectstore.disk.tree import keys, prune
+from nova_tx.objectstore.facts import Facts, Listing
+from nova_tx.objectstore.faults import Damaged
 from nova_tx.objectstore.interfaces import Condition
-from nova_tx.objectstore.names import check_bucket, check_key
+from nova_tx.objectstore.names import check_key
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
 _log = Logger()
 
-_NEW, _BUCKET = ".new", "bucket.json"
 #: Bytes of an object that is read as a whole.
 SMALL = 2**16
 
@@ -63,168 +54,13 @@ class New:
     condition: Condition | None = None
 
 
-class Store:
-    """The files of one objectstore."""
-
-    def __init__(self, path: str, shared: bool = False, sync: bool = True) -> None:
-        """
-        @param shared: other processes write to them, too, and know it.
-        @param sync: what is acknowledged is on the disk; else the kernel has it at least.
-        """
-        self._path = path
-        self._work = Workspace(os.path.join(path, _NEW), shared)
-        self._new = self._work.path
-        # names are changed by one at a time; what takes long is done outside
-        self.names = self._lock(".names", shared)
-        # what is known of buckets and objects is changed by one at a time
-        self._changes = self._lock(".changes", shared)
-        self._known = Known(shared)
-        self._to_disk = sync
-        self._mine = secrets.token_hex(8)
-        self._numbers = itertools.count()
-
-    def _lock(self, name: str, shared: bool) -> Alone:
-        return SharedLock(os.path.join(self._path, name)) if shared else Lock()
-
-    def prepare(self, wait: float = 0.0) -> bool:
-        """
-        Make the directory, remove what processes that are dead left unfinished.
-
-        @param wait: seconds in which other processes are believed to die.
-        @return: whether no other process is at work here.
-        """
-        os.makedirs(self._path, mode=0o700, exist_ok=True)
-        alone = self._work.prepare(self.names, wait)
-        sync_directory(self._path)
-        return alone
-
-    def close(self) -> None:
-        """Nothing more is asked of it."""
-        self._work.close()
-        for each in (self.names, self._changes):
-            if isinstance(each, SharedLock):
-                each.close()
-
-    # Buckets.
-
-    def buckets(self) -> tuple[Bucket, ...]:
-        """Every bucket, by name."""
-        found = []
-        for name in sorted(os.listdir(self._path)):
-            if not name.startswith("."):
-                with contextlib.suppress(BucketNotFound):
-                    found.append(self.bucket(name))
-        return tuple(found)
-
-    def known(self, name: str) -> Bucket | None:
-        """A bucket that was asked for before; does not block."""
-        return self._known.believed(name)
-
-    def bucket(self, name: str) -> Bucket:
-        """
-        One bucket.
-
-        @raise BucketNotFound: there is none.
-        """
-        path = os.path.join(self._path, check_bucket(name), _BUCKET)
-        found = self._known.certain(name, path)
-        if found is None:
-            try:
-                with self.names, open(path) as file:
-                    found = _read_bucket(name, file)
-                    self._known.learn(found, file.fileno())
-            except (FileNotFoundError, NotADirectoryError):
-                raise BucketNotFound(f"the bucket {name} does not exist") from None
-        return found
-
-    def create(self, bucket: Bucket) -> Bucket:
-        """
-        Make a bucket; one that its owner has already is left as it is.
-
-        @raise BucketAlreadyExists: another project has it.
-        """
-        name = check_bucket(bucket.name)
-        while not self._make(name, bucket):
-            try:
-                found = self.bucket(name)
-            except BucketNotFound:  # it was removed meanwhile
-                continue
-            if found.owner != bucket.owner:
-                raise BucketAlreadyExists(f"the name {name} is taken")
-            sync_directory(self._path)
-            return found
-        return bucket
-
-    def _make(self, name: str, bucket: Bucket) -> bool:
-        """Make a bucket, if there is none of its name."""
-        new = self.unnamed()
-        try:
-            os.makedirs(os.path.join(new, "objects"), mode=0o700)
-            _write_bucket(os.path.join(new, _BUCKET), bucket)
-            sync_directory(new)
-            with self.names:
-                os.rename(new, os.path.join(self._path, name))
-        except OSError as error:
-            shutil.rmtree(new, ignore_errors=True)
-            if error.errno not in (errno.ENOTEMPTY, errno.EEXIST):
-                raise
-            return False
-        sync_directory(self._path)
-        return True
-
-    def change_bucket(self, name: str, change: Callable[[Bucket], Bucket]) -> Bucket:
-        """
-        Change what is known of a bucket, but its name, owner and age.
-
-        @raise BucketNotFound: there is none.
-        """
-        new = self.unnamed()
-        directory = os.path.join(self._path, check_bucket(name))
-        with self._changes:
-            changed = change(self.bucket(name))
-            try:
-                _write_bucket(new, changed)
-                with self.names:
-                    path = os.path.join(directory, _BUCKET)
-                    os.replace(new, path)
-                    self._known.learn(changed, path)
-            except FileNotFoundError:
-                raise BucketNotFound(f"the bucket {name} does not exist") from None
-            finally:
-                _forget(new)
-        sync_directory(directory)
-        return changed
-
-    def remove_bucket(self, name: str) -> None:
-        """
-        Remove an empty bucket.
-
-        @raise BucketNotFound: there is none.
-        @raise BucketNotEmpty: it has objects.
-        """
-        self.bucket(name)
-        old = self.unnamed()
-        with self.names:
-            if next(self.keys(self._objects(name), b"", b"", b""), None) is not None:
-                raise BucketNotEmpty(f"there are objects in the bucket {name}")
-            self._known.forget(name)
-            try:
-                os.rename(os.path.join(self._path, name), old)
-            except FileNotFoundError:
-                raise BucketNotFound(f"the bucket {name} does not exist") from None
-        sync_directory(self._path)
-        shutil.rmtree(old)
-
-    # Objects.
+class Store(Buckets):
+    """Objects in buckets."""
 
     def begin(self) -> tuple[str, BinaryIO]:
         """A new file for the bytes of an upload, and its path for L{commit} or L{abort}."""
         path = self.unnamed()
         return path, open(path, "xb", buffering=SMALL)
-
-    def unnamed(self) -> str:
-        """A path for what has no name yet: 32 hex digits that nobody had before."""
-        return os.path.join(self._new, f"{self._mine}{next(self._numbers):016x}")
 
     def commit(
         self,
@@ -244,7 +80,7 @@ class Store:
         with file:
             file.write(facts_bytes(facts))
             file.flush()
-            if self._to_disk:
+            if self.to_disk:
                 os.fsync(file.fileno())
         self.sync(self.name(path, bucket, key, condition))
 
@@ -256,7 +92,7 @@ class Store:
         gigabyte takes the kernel a quarter of a second.
         """
         try:
-            path = os.path.join(self._objects(bucket), *path_of(check_key(key)))
+            path = os.path.join(self.objects(bucket), *path_of(check_key(key)))
             return os.open(path, os.O_RDONLY)
         except (FileNotFoundError, NotADirectoryError):
             return None
@@ -270,7 +106,7 @@ class Store:
         results: list[Exception | None] = []
         directories: dict[str, None] = {}
         begun = [self._try(self._write, each) for each in objects]
-        if len(begun) > 1 and self._to_disk:
+        if len(begun) > 1 and self.to_disk:
             for each in begun:
                 if not isinstance(each, Exception):
                     start_writing(each[1])
@@ -295,7 +131,7 @@ class Store:
         try:
             return path, write_small(path, new.content + facts_bytes(new.facts))
         except BaseException:
-            _forget(path)
+            forget(path)
             raise
 
     def _end(self, new: New, path: str, descriptor: int) -> Iterable[str]:
@@ -306,7 +142,7 @@ class Store:
                 os.close(descriptor)
             return self.name(path, new.bucket, new.key, new.condition)
         except BaseException:
-            _forget(path)
+            forget(path)
             raise
 
     def name(self, path: str, bucket: str, key: str, condition: Condition | None) -> Iterable[str]:
@@ -330,24 +166,11 @@ class Store:
                 raise BucketNotFound(f"the bucket {bucket} does not exist") from None
         return reversed(chain)
 
-    def settle(self, descriptor: int) -> None:
-        """Have the bytes of a file safe on the disk."""
-        if self._to_disk:
-            os.fdatasync(descriptor)
-
-    def sync(self, directories: Iterable[str]) -> None:
-        """Have the names of directories safe on the disk."""
-        if self._to_disk:
-            for directory in directories:
-                # one that is gone again was removed with the object by a later request
-                with contextlib.suppress(FileNotFoundError):
-                    sync_directory(directory)
-
     def abort(self, path: str, file: BinaryIO) -> None:
         """Forget an upload that was not committed."""
         with contextlib.suppress(OSError):
             file.close()
-        _forget(path)
+        forget(path)
 
     def open(self, bucket: str, key: str) -> tuple[BinaryIO, Facts]:
         """
@@ -359,7 +182,7 @@ class Store:
         return self._open(bucket, key)
 
     def _open(self, bucket: str, key: str) -> tuple[BinaryIO, Facts]:
-        path = os.path.join(self._objects(bucket), *path_of(check_key(key)))
+        path = os.path.join(self.objects(bucket), *path_of(check_key(key)))
         try:
             file = open(path, "rb", buffering=0)  # noqa: SIM115
         except (FileNotFoundError, NotADirectoryError):
@@ -399,9 +222,9 @@ class Store:
         @raise BucketNotFound, KeyNotFound: there is none.
         """
         *above, name = path_of(check_key(key))
-        directory = os.path.join(self._objects(bucket), *above)
+        directory = os.path.join(self.objects(bucket), *above)
         new = self.unnamed()
-        with self._changes:
+        with self.changes:
             file, facts = self.open(bucket, key)
             file.close()
             changed = change(facts)
@@ -409,7 +232,7 @@ class Store:
                 with open(new, "xb") as file:
                     file.write(changes_bytes(changed))
                     file.flush()
-                    if self._to_disk:
+                    if self.to_disk:
                         os.fsync(file.fileno())
                 with self.names:
                     # one that was removed meanwhile is not to leave this behind
@@ -418,7 +241,7 @@ class Store:
             except FileNotFoundError:
                 raise KeyNotFound("the key does not exist") from None
             finally:
-                _forget(new)
+                forget(new)
         self.sync([directory])
         return changed
 
@@ -449,7 +272,7 @@ class Store:
     def _unlink(self, bucket: str, key: str, condition: Condition | None) -> str | None:
         """Remove an object; returns the directory that is changed, if there is one."""
         *above, name = path_of(check_key(key))
-        objects = self._objects(bucket)
+        objects = self.objects(bucket)
         directory = os.path.join(objects, *above)
         held = self.held(bucket, key)
         try:
@@ -460,7 +283,7 @@ class Store:
                     os.unlink(os.path.join(directory, name))
                 except FileNotFoundError:
                     return None
-                _forget(os.path.join(directory, beside(name)))
+                forget(os.path.join(directory, beside(name)))
                 return prune(directory, objects)
         finally:
             if held is not None:
@@ -479,7 +302,7 @@ class Store:
         prefixes: list[str] = []
         last = ""
         start, stop = prefix.encode(), delimiter.encode()
-        for key in self.keys(self._objects(bucket), b"", start, after.encode()):
+        for key in keys(self.objects(bucket), b"", start, after.encode()):
             at = key.find(stop, len(start)) if stop else -1
             common = key[: at + len(stop)].decode() if at >= 0 else None
             if common is not None and (common == after or prefixes[-1:] == [common]):
@@ -501,50 +324,17 @@ class Store:
             file, facts = self.open(bucket, key)
         except Damaged as error:
             _log.error("{error}", error=str(error))
-            found = os.stat(os.path.join(self._objects(bucket), *path_of(check_key(key))))
+            found = os.stat(os.path.join(self.objects(bucket), *path_of(check_key(key))))
             return Facts(found.st_size, "", found.st_mtime, {}, {})
         file.close()
         return facts
 
-    def directory(self, bucket: str) -> str:
-        """Where what is of a bucket is."""
-        return os.path.join(self._path, check_bucket(bucket))
-
     def directories(self, bucket: str, key: str) -> list[str]:
         """Those that an object is in, its bucket's first."""
-        chain = [self._objects(bucket)]
+        chain = [self.objects(bucket)]
         for piece in path_of(check_key(key))[:-1]:
             chain.append(os.path.join(chain[-1], piece))
         return chain
-
-    def _objects(self, bucket: str) -> str:
-        return os.path.join(self.directory(bucket), "objects")
-
-    def keys(self, directory: str, above: bytes, prefix: bytes, after: bytes) -> Iterator[bytes]:
-        """Keys of what is below a directory, in order of their bytes."""
-        try:
-            names = os.listdir(directory)
-        except FileNotFoundError:
-            return
-        for piece, is_directory, name in entries(names):
-            key = above + piece
-            if is_directory:
-                beside = not key.startswith(prefix[: len(key)])
-                if not beside and key >= after[: len(key)]:
-                    yield from self.keys(os.path.join(directory, name), key, prefix, after)
-            elif key.startswith(prefix) and key > after:
-                yield key
-
-
-def prune(directory: str, top: str) -> str:
-    """Remove a directory and those above it if they are empty; returns the one that is not."""
-    while directory != top:
-        try:
-            os.rmdir(directory)
-        except OSError:
-            break
-        directory = os.path.dirname(directory)
-    return directory
 
 
 def _as_changed(path: str, facts: Facts) -> Facts:
@@ -555,25 +345,3 @@ def _as_changed(path: str, facts: Facts) -> Facts:
             return changed_facts(facts, file.read())
     except FileNotFoundError:
         return facts
-
-
-def _write_bucket(path: str, bucket: Bucket) -> None:
-    with open(path, "w") as file:
-        json.dump({name: value for name, value in vars(bucket).items() if name != "name"}, file)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _read_bucket(name: str, file: TextIO) -> Bucket:
-    try:
-        known: dict[str, Any] = json.load(file)
-        grants = tuple((who, what) for who, what in known.pop("grants", ()))
-        cors = tuple(known.pop("cors", ()))
-        return Bucket(name=name, grants=grants, cors=cors, **known)
-    except (ValueError, TypeError, AttributeError) as error:
-        raise Damaged(f"the bucket {name} is damaged: {error}") from None
-
-
-def _forget(path: str) -> None:
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path)

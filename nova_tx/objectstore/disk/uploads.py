@@ -33,7 +33,8 @@ from nova_tx.objectstore.disk.files import (
     write_small,
 )
 from nova_tx.objectstore.disk.paths import path_of
-from nova_tx.objectstore.disk.store import SMALL, Store, prune
+from nova_tx.objectstore.disk.store import SMALL, Store
+from nova_tx.objectstore.disk.tree import keys, prune
 from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.interfaces import Condition
@@ -388,7 +389,7 @@ class UploadFiles:
         if after_id and after.startswith(prefix):
             yield from ((after, each) for each in self._of(bucket, after) if each > after_id)
         top = os.path.join(self._store.directory(bucket), _UPLOADS)
-        for found in self._store.keys(top, b"", prefix.encode(), after.encode()):
+        for found in keys(top, b"", prefix.encode(), after.encode()):
             key = found.decode()
             yield from ((key, each) for each in self._of(bucket, key))
 

@@ -287,11 +287,15 @@ def test_garbled(store: Store, tmp_path: Path, logged_errors: Any) -> None:
     store.remove_bucket("bucket")
 
 
-def test_garbled_bucket(store: Store, tmp_path: Path) -> None:
-    """A bucket whose file can't be read is an error that names it, not a bucket that is not."""
+def test_garbled_bucket(store: Store, tmp_path: Path, logged_errors: Any) -> None:
+    """A bucket whose file can't be read is an error that names it, and hinders no other bucket."""
+    other = store.create(Bucket("other", "joe", 0.0))
     (tmp_path / "buckets" / "bucket" / "bucket.json").write_text('{"owner": "jo')
+    again = Store(str(tmp_path / "buckets"))
     with pytest.raises(Damaged, match="bucket bucket "):
-        Store(str(tmp_path / "buckets")).bucket("bucket")
+        again.bucket("bucket")
+    assert again.buckets() == (other,)
+    assert len(logged_errors.flush()) == 1
 
 
 def test_without_checksum(store: Store, tmp_path: Path) -> None:
