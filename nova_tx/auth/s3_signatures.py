@@ -18,6 +18,7 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import unquote_to_bytes
 
+from nova_tx.auth.s3_faults import MalformedAuthorization, PayloadUnsigned
 from nova_tx.auth.s3_payload import ChunkedPayload, ChunkSigner, Payload, PlainPayload
 from nova_tx.auth.signatures import (
     EMPTY_SHA256,
@@ -30,7 +31,13 @@ from nova_tx.auth.signatures import (
     v4_signing_key,
     without_port,
 )
-from nova_tx.errors import AuthFailure, MalformedPayload, RequestExpired, SignatureMismatch
+from nova_tx.errors import (
+    AuthFailure,
+    InvalidInput,
+    MalformedPayload,
+    RequestExpired,
+    SignatureMismatch,
+)
 
 #: Seconds that a request's time may be off.
 WINDOW = 900
@@ -39,17 +46,19 @@ WINDOW = 900
 # fmt: off
 _SUBRESOURCES = frozenset(
     (
-        "acl", "cors", "defaultObjectAcl", "delete", "lifecycle", "location", "logging",
-        "notification", "partNumber", "policy", "requestPayment", "response-cache-control",
+        "accelerate", "acl", "analytics", "cors", "defaultObjectAcl", "delete", "inventory",
+        "lifecycle", "location", "logging", "metrics", "notification", "object-lock",
+        "partNumber", "policy", "replication", "requestPayment", "response-cache-control",
         "response-content-disposition", "response-content-encoding",
         "response-content-language", "response-content-type", "response-expires", "restore",
-        "storageClass", "tagging", "torrent", "uploadId", "uploads", "versionId",
-        "versioning", "versions", "website",
+        "select", "select-type", "storageClass", "tagging", "torrent", "uploadId", "uploads",
+        "versionId", "versioning", "versions", "website",
     )
 )
 # fmt: on
 _SHA256 = re.compile(r"[0-9a-f]{64}\Z")
-_BASIC = "%Y%m%dT%H%M%SZ"
+#: How version 4 writes a time.
+BASIC = "%Y%m%dT%H%M%SZ"
 UNSIGNED = "UNSIGNED-PAYLOAD"
 _CHUNKED = re.compile(r"STREAMING-(AWS4-HMAC-SHA256|UNSIGNED)-PAYLOAD(-TRAILER)?\Z")
 
@@ -62,12 +71,14 @@ class S3Request:
     @ivar path: as requested, percent-encoded, without the query.
     @ivar query: its decoded pairs, in order; a name without C{=} has the value "".
     @ivar headers: by lower-case name; several of a name joined by commas.
+    @ivar host_bucket: the bucket that the Host header names; "": the path names it.
     """
 
     method: str
     path: str
     query: tuple[tuple[str, str], ...]
     headers: Mapping[str, str]
+    host_bucket: str = ""
 
 
 @dataclass(frozen=True)
@@ -97,21 +108,20 @@ class Claim:
 
     def _verify_v2(self, secret: str, signature: str) -> Payload:
         paths = [self.request.path]
-        if self.request.path.count("/") == 1 and self.request.path != "/":
+        alone = self.request.path.count("/") == 1 and self.request.path != "/"
+        if alone and not self.request.host_bucket:
             paths.append(self.request.path + "/")  # botocore signs a bucket so
         if not any(
             same(v2_signature(secret, replace(self.request, path=path)), signature)
             for path in paths
         ):
             raise SignatureMismatch("the signature does not match")
-        if self.request.headers.get("x-amz-content-sha256", "").startswith("STREAMING-"):
-            return _chunked(self.request.headers, None, False)
-        return PlainPayload(None)
+        return unsigned_payload(self.request.headers)
 
     def _verify_v4(self, secret: str, claimed: V4Authorization) -> Payload:
         headers = self.request.headers
         content = headers.get("x-amz-content-sha256", "")
-        stamp = self.timestamp.strftime(_BASIC)
+        stamp = self.timestamp.strftime(BASIC)
         host = headers.get("host", "")
         # as it came, and as it would come from a client that encodes by the book
         decoded = unquote_to_bytes(self.request.path).decode("utf-8", "surrogateescape")
@@ -147,6 +157,18 @@ class Claim:
         return _chunked(headers, signer, chunked[2] is not None)
 
 
+def unsigned_payload(headers: Mapping[str, str]) -> Payload:
+    """
+    The filter for a body that no signature covers.
+
+    @raise MalformedPayload: the headers do not say how it is coded.
+    """
+    content = headers.get("x-amz-content-sha256", "")
+    if content.startswith("STREAMING-") or "x-amz-decoded-content-length" in headers:
+        return _chunked(headers, None, False)
+    return PlainPayload(content if _SHA256.match(content) else None)
+
+
 def _chunked(
     headers: Mapping[str, str], signer: ChunkSigner | None, signed_trailer: bool
 ) -> ChunkedPayload:
@@ -161,7 +183,8 @@ def claim(request: S3Request, now: datetime) -> Claim:
     Who a request says it is from, and when; nothing of it is proven yet.
 
     @param now: aware.
-    @raise AuthFailure: it is not signed, or not in a way that we know.
+    @raise InvalidInput, MalformedAuthorization: it is signed in a way that we don't know.
+    @raise AuthFailure, PayloadUnsigned: it does not say when, or does not sign all that it must.
     @raise RequestExpired: its time is more than L{WINDOW} seconds from C{now}.
     """
     text = request.headers.get("authorization", "").strip()
@@ -169,28 +192,42 @@ def claim(request: S3Request, now: datetime) -> Claim:
         # the key may be access:project, so the signature is after the last colon
         access, colon, signature = text[4:].strip().rpartition(":")
         if not colon or not access or not signature:
-            raise AuthFailure("the Authorization header is malformed")
+            raise InvalidInput("the Authorization header is not AWS AccessKeyId:signature")
         authorization: V4Authorization | str = signature
         timestamp = _time(request)
     elif text.startswith(V4_ALGORITHM):
-        authorization = parse_v4_authorization(text)
+        try:
+            authorization = parse_v4_authorization(text)
+        except AuthFailure as error:
+            raise MalformedAuthorization(str(error)) from None
         access = authorization.access_key
         timestamp = _time(request)
-        _check_v4(request, authorization, timestamp)
+        if not authorization.scope.startswith(timestamp.strftime("%Y%m%d/")):
+            raise MalformedAuthorization("the credential's date is not that of the request")
+        check_v4(request, authorization)
     else:
-        raise AuthFailure("the request is not signed")
+        raise InvalidInput("the Authorization header is of a kind that is not supported")
     if abs((timestamp - now).total_seconds()) > WINDOW:
         raise RequestExpired("the difference between the request's time and ours is too large")
+    return Claim(request, *access_parts(access), timestamp, authorization)
+
+
+def access_parts(access: str) -> tuple[str, str | None]:
+    """The access key and the project of C{access:project}; None if none is named."""
     key, _, project = access.partition(":")
-    return Claim(request, key, project or None, timestamp, authorization)
+    return key, project or None
 
 
-def _check_v4(request: S3Request, authorization: V4Authorization, timestamp: datetime) -> None:
+def check_v4(request: S3Request, authorization: V4Authorization) -> None:
+    """
+    See that a signature of version 4 covers what it must.
+
+    @raise PayloadUnsigned: it does not say how the body is signed.
+    @raise AuthFailure: a header is not signed.
+    """
     content = request.headers.get("x-amz-content-sha256", "")
     if content != UNSIGNED and not _SHA256.match(content) and not _CHUNKED.match(content):
-        raise AuthFailure("x-amz-content-sha256 is missing or of an unknown kind")
-    if not authorization.scope.startswith(timestamp.strftime("%Y%m%d/")):
-        raise AuthFailure("the signature's scope is of another day than the request")
+        raise PayloadUnsigned("x-amz-content-sha256 is missing or of an unknown kind")
     for name in request.headers:
         # the payload's hash is in the signed text anyway
         needed = name.startswith("x-amz-") and name != "x-amz-content-sha256"
@@ -206,7 +243,7 @@ def _time(request: S3Request) -> datetime:
 def _moment(text: str) -> datetime:
     """Kept, for requests of the same second are many."""
     try:
-        return datetime.strptime(text, _BASIC).replace(tzinfo=UTC)
+        return datetime.strptime(text, BASIC).replace(tzinfo=UTC)
     except ValueError:
         pass
     try:
@@ -231,10 +268,14 @@ def v2_signature(secret: str, request: S3Request) -> str:
         headers.get("content-type", ""),
         "" if "x-amz-date" in amazon else headers.get("date", ""),
         *(f"{name}:{value}" for name, value in sorted(amazon.items())),
-        request.path + ("?" + "&".join(signed) if signed else ""),
+        _resource(request) + ("?" + "&".join(signed) if signed else ""),
     ]
     text = "\n".join(lines).encode("utf-8", "surrogateescape")
     return base64.b64encode(hmac.new(secret.encode(), text, hashlib.sha1).digest()).decode()
+
+
+def _resource(request: S3Request) -> str:
+    return f"/{request.host_bucket}{request.path}" if request.host_bucket else request.path
 
 
 def sign(
@@ -256,7 +297,7 @@ def sign(
     @param access_key: C{access:project}.
     @param content: the SHA-256 of its body in hex, or L{UNSIGNED}.
     """
-    stamp = now.astimezone(UTC).strftime(_BASIC)
+    stamp = now.astimezone(UTC).strftime(BASIC)
     scope = f"{stamp[:8]}/nova/s3/aws4_request"
     headers = {"host": host, "x-amz-content-sha256": content, "x-amz-date": stamp}
     signature = v4_signature(secret, scope, stamp, method, path, query, headers, headers, content)

@@ -13,12 +13,15 @@ from botocore.auth import HmacV1Auth, S3SigV4Auth
 from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 
+from nova_tx.auth.s3_faults import MalformedAuthorization, PayloadUnsigned
 from nova_tx.auth.s3_payload import ChunkedPayload, ChunkSigner
 from nova_tx.auth.s3_signatures import S3Request, claim, sign, v2_signature
 from nova_tx.auth.signatures import v4_signing_key
 from nova_tx.errors import (
     AuthFailure,
+    InvalidInput,
     MalformedPayload,
+    NovaError,
     PayloadMismatch,
     RequestExpired,
     SignatureMismatch,
@@ -107,23 +110,42 @@ def test_expired(auth: object, minutes: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("text", "date", "error"),
     [
-        {},
-        {"authorization": "AWS"},
-        {"authorization": "AWS key"},
-        {"authorization": "AWS :x"},
-        {"authorization": "AWS key:"},
-        {"authorization": "AWS key:signature"},
-        {"authorization": "AWS key:signature", "date": "yesterday"},
-        {"authorization": "Basic a:b", "date": "Sun, 22 Nov 2026 00:00:00 GMT"},
-        {"authorization": "AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request"},
+        ("AWS", "", InvalidInput),
+        ("AWS key", "", InvalidInput),
+        ("AWS :x", "", InvalidInput),
+        ("AWS key:", "", InvalidInput),
+        ("Basic a:b", "Sun, 22 Nov 2026 00:00:00 GMT", InvalidInput),
+        ("AWS key:signature", "", AuthFailure),
+        ("AWS key:signature", "yesterday", AuthFailure),
+        ("AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request", "", MalformedAuthorization),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20261122/c/d/aws4_request,SignedHeaders=date,"
+            "Signature=1",
+            "Sun, 22 Nov 2026 00:00:00 GMT",
+            MalformedAuthorization,
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20261121/c/d/aws4_request,SignedHeaders=host,"
+            "Signature=1",
+            "Sun, 22 Nov 2026 00:00:00 GMT",
+            MalformedAuthorization,
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20261122/c/d/aws4_request,SignedHeaders=host,"
+            "Signature=1",
+            "Sun, 22 Nov 2026 00:00:00 GMT",
+            PayloadUnsigned,
+        ),
     ],
 )
-def test_unsigned(headers: dict[str, str]) -> None:
-    """A request without a whole signature and a time is refused."""
-    with pytest.raises(AuthFailure):
+def test_unsigned(text: str, date: str, error: type[NovaError]) -> None:
+    """A request without a whole signature and a time is refused, and told which is wrong."""
+    headers = {"authorization": text, "date": date}
+    with pytest.raises(NovaError) as caught:
         claim(S3Request("GET", "/bucket", (), headers), now())
+    assert type(caught.value) is error
 
 
 def test_last_colon() -> None:
