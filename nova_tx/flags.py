@@ -151,6 +151,9 @@ class S3Flags:
     s3_dmz: str = flag("$my_ip", "objectstore address as guests see it")
     s3_port: int = flag(3333, "objectstore port")
     s3_listen_host: str = flag("", "address the objectstore listens on; empty is all")
+    s3_domain: Names = flag(
+        (), "domains below which each bucket is a host, as in bucket.s3.example.org; paths stay"
+    )
     s3_max_requests: int = flag(256, "requests that are in hand at once; others are refused")
     s3_max_connections: int = flag(1000, "connections; others are refused")
     s3_client_timeout: int = flag(

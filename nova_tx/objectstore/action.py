@@ -13,6 +13,7 @@ from nova_tx.auth.s3_payload import Payload
 from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import InvalidArgument, MethodNotAllowed, NotImplementedHere
+from nova_tx.objectstore.forms import Form
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.registry import by_name, definitions, is_class
@@ -37,12 +38,17 @@ SUBRESOURCES = frozenset(
 
 @dataclass(frozen=True)
 class Asked:
-    """A request whose caller is known."""
+    """
+    A request of which it is known who asks.
+
+    @ivar form: the form that its body is, if the call is one of those that take one.
+    """
 
     call: Call
     caller: Caller
     request: StreamingRequest
     payload: Payload
+    form: Form | None = None
 
 
 class Action:
@@ -54,6 +60,7 @@ class Action:
     @cvar marks: names that the query must have.
     @cvar also: other subresources that the query may have.
     @cvar header: a header that the request must have; empty: none.
+    @cvar by_form: it takes a form, and who asks is said in that.
     """
 
     methods: ClassVar[tuple[str, ...]]
@@ -61,6 +68,7 @@ class Action:
     marks: ClassVar[tuple[str, ...]] = ()
     also: ClassVar[tuple[str, ...]] = ()
     header: ClassVar[str] = ""
+    by_form: ClassVar[bool] = False
 
     def __init__(self, store: IStore, users: IUsers) -> None:
         self.store = store

@@ -82,6 +82,19 @@ class Body:
             pieces += found
         raise RequestTooLong(f"the request's body may have {most} bytes")
 
+    async def some(self) -> bytes:
+        """
+        What has come since the last time, a byte at least; nothing when that was all.
+
+        @raise ConnectionLost: it will never end.
+        """
+        return b"".join(await self._next())
+
+    def put_back(self, data: bytes) -> None:
+        """What was taken by L{some} and is to be taken again."""
+        if data:
+            self._come.insert(0, data)
+
     async def pour(self, write: Callable[[bytes | memoryview], object], pool: IPool) -> None:
         """
         Have threads of a pool give each piece to C{write}; done when the body has ended.

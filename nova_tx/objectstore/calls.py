@@ -6,14 +6,20 @@ From the raw path, so that any key is one: with C{//}, with C{%2F}, with dots.  
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from twisted.web.http_headers import Headers
 
 from nova_tx.auth.s3_signatures import S3Request
+from nova_tx.auth.signatures import without_port
 from nova_tx.context import RequestContext
 from nova_tx.objectstore.faults import InvalidArgument, InvalidURI
+
+_TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+\Z")
+_CONTROL = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 
 
 @dataclass(frozen=True)
@@ -67,15 +73,46 @@ class Caller:
         return self.context.is_admin or (self.known and self.project == owner)
 
 
-def read_call(method: bytes, uri: bytes, headers: Headers) -> Call:
+def as_headers(pairs: Mapping[str, str]) -> dict[str, str]:
+    """
+    What was sent elsewhere than in headers, and counts as if it had been.
+
+    @raise InvalidArgument: it could not have been.
+    """
+    for name, value in pairs.items():
+        if not _TOKEN.match(name) or _CONTROL.search(value):
+            raise InvalidArgument(f"{name!r} can't be a header with that value")
+    return {name: value.strip() for name, value in pairs.items()}
+
+
+def bucket_of_host(host: str, domains: Sequence[str]) -> str:
+    """
+    The bucket that a Host header names; "" if the path does.
+
+    @param domains: what comes after a bucket's name, in lower case.
+    """
+    name = without_port(host).lower().rstrip(".")
+    above = [each for each in domains if name == each or name.endswith(f".{each}")]
+    return name[: -len(max(above, key=len))].rstrip(".") if above else ""
+
+
+def read_call(method: bytes, uri: bytes, headers: Headers, domains: Sequence[str] = ()) -> Call:
     """
     The call of a request.
 
+    @param domains: see L{bucket_of_host}.
     @raise InvalidURI: a part of it can't be read as UTF-8.
     """
     raw_path, _, raw_query = uri.partition(b"?")
     if not raw_path.startswith(b"/"):
         raise InvalidURI("the request's path does not begin with /")
+    fields = {
+        name.decode("ascii", "replace").lower(): ",".join(
+            value.decode("utf-8", "surrogateescape").strip() for value in values
+        )
+        for name, values in headers.getAllRawHeaders()
+    }
+    host_bucket = bucket_of_host(fields.get("host", ""), domains) if domains else ""
     bucket, _, key = raw_path[1:].partition(b"/")
     try:
         path = raw_path.decode()
@@ -83,16 +120,13 @@ def read_call(method: bytes, uri: bytes, headers: Headers) -> Call:
             raw_query.decode(), keep_blank_values=True, errors="strict", max_num_fields=100
         )
         names = unquote_to_bytes(bucket).decode(), unquote_to_bytes(key).decode()
+        if host_bucket:
+            names = host_bucket, unquote_to_bytes(raw_path[1:]).decode()
     except ValueError:
         raise InvalidURI("the request's path or query is not UTF-8") from None
-    fields = {
-        name.decode("ascii", "replace").lower(): ",".join(
-            value.decode("utf-8", "surrogateescape").strip() for value in values
-        )
-        for name, values in headers.getAllRawHeaders()
-    }
     verb = method.decode("ascii", "replace")
     query: dict[str, str] = {}
     for name, value in pairs:
         query.setdefault(name, value)
-    return Call(verb, *names, query, fields, S3Request(verb, path, tuple(pairs), fields))
+    signed = S3Request(verb, path, tuple(pairs), fields, host_bucket)
+    return Call(verb, *names, query, fields, signed)

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 import errno
-from datetime import UTC, datetime
+from collections.abc import Iterable
+from contextlib import suppress
 
 from twisted.internet.error import ConnectionLost
-from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from nova_tx.auth import s3_signatures
-from nova_tx.auth.admission import Admission
-from nova_tx.auth.roles import Roles
-from nova_tx.auth.s3_payload import Payload
-from nova_tx.context import RequestContext
 from nova_tx.errors import (
     AuthFailure,
     Duplicate,
@@ -36,11 +31,14 @@ from nova_tx.errors import (
 )
 from nova_tx.gate import Gate
 from nova_tx.objectstore import xml
-from nova_tx.objectstore.action import Actions, Asked
+from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.answer import Answer, xml_answer
-from nova_tx.objectstore.calls import Call, Caller, read_call
-from nova_tx.objectstore.faults import Damaged, InsufficientStorage
+from nova_tx.objectstore.callers import Callers
+from nova_tx.objectstore.calls import Call, read_call
+from nova_tx.objectstore.cors import answer_headers, matching
+from nova_tx.objectstore.faults import AccessDenied, Damaged, InsufficientStorage
 from nova_tx.objectstore.images import NAME, Images
+from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.request import StreamingRequest
 
 _log = Logger()
@@ -72,23 +70,23 @@ class Door:
 
     def __init__(
         self,
-        admission: Admission,
-        roles: Roles,
-        clock: IReactorTime,
+        callers: Callers,
         actions: Actions,
         images: Images,
+        store: IStore,
+        domains: Iterable[str],
         gate: Gate,
     ) -> None:
         """
-        @param clock: seconds since 1970.
+        @param domains: below them each bucket is a host.
         @param gate: bounds the requests in hand.
         """
         self._gate = gate
-        self._admission = admission
-        self._roles = roles
-        self._clock = clock
+        self._callers = callers
         self._actions = actions
         self._images = images
+        self._store = store
+        self._domains = tuple(each.lower().strip(".") for each in domains)
 
     async def serve(self, request: StreamingRequest, request_id: str) -> None:
         """Answer one request, whatever happens."""
@@ -110,29 +108,28 @@ class Door:
             request.answer(answer.status, answer.headers, answer.body)
 
     async def _answer(self, request: StreamingRequest, request_id: str) -> Answer | None:
-        call = read_call(request.method, request.uri, request.requestHeaders)
-        caller, payload = await self._identify(call, request, request_id)
+        call = read_call(request.method, request.uri, request.requestHeaders, self._domains)
         if call.bucket == NAME:
-            return await self._images.serve(call, caller, request, payload)
-        return await self._actions.find(call).run(Asked(call, caller, request, payload))
+            asked = await self._callers.asked(call, request, request_id)
+            if not asked.caller.known:
+                raise AccessDenied("Access Denied")
+            return await self._images.serve(asked.call, asked.caller, request, asked.payload)
+        origin = call.headers.get("origin")
+        if origin and call.method != "OPTIONS":
+            await self._tell_browser(call, origin, request)
+        action = self._actions.find(call)
+        return await action.run(
+            await self._callers.asked(call, request, request_id, action.by_form)
+        )
 
-    async def _identify(
-        self, call: Call, request: StreamingRequest, request_id: str
-    ) -> tuple[Caller, Payload]:
-        now = datetime.fromtimestamp(self._clock.seconds(), UTC)
-        claim = s3_signatures.claim(call.signed, now)
-        membership, payload = await self._admission.admit(
-            claim.access_key, claim.project_id, claim.verify
-        )
-        context = RequestContext(
-            user=membership.user.id,
-            project=membership.project.id,
-            is_admin=self._roles.admin(membership.user),
-            remote_address=getattr(request.channel.getPeer(), "host", None),
-            timestamp=now.replace(microsecond=0),
-            request_id=request_id,
-        )
-        return Caller(context, membership.project.id), payload
+    async def _tell_browser(self, call: Call, origin: str, request: StreamingRequest) -> None:
+        """Have the answer say, whatever it is, whether a page of that origin may see it."""
+        with suppress(NovaError):  # there is no such bucket; the call will say so
+            bucket = self._store.known(call.bucket) or await self._store.bucket(call.bucket)
+            rule = matching(bucket.cors, origin, call.method)
+            if rule is not None:
+                for name, value in answer_headers(rule, origin).items():
+                    request.setHeader(name.encode(), value.encode("utf-8", "surrogateescape"))
 
 
 def _undeclared(error: Exception, request_id: str) -> NovaError:

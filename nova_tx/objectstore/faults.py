@@ -83,7 +83,7 @@ class InvalidPartNumber(NovaError):
 
 
 class EntityTooSmall(NovaError):
-    """A part that is not the last one is smaller than one may be."""
+    """A part that is not the last one, or the file of a form, is smaller than it may be."""
 
     code = "EntityTooSmall"
     status = 400
@@ -117,6 +117,55 @@ class BadDigest(NovaError):
     status = 400
 
 
+class MalformedPost(NovaError):
+    """The body is no form."""
+
+    code = "MalformedPOSTRequest"
+    status = 400
+
+
+class PostTooLong(NovaError):
+    """Too much of a form is before its file."""
+
+    code = "MaxPostPreDataLengthExceededError"
+    status = 400
+
+
+class InvalidPolicyDocument(NovaError):
+    """A form's policy can't be read."""
+
+    code = "InvalidPolicyDocument"
+    status = 400
+
+
+class MalformedACL(NovaError):
+    """The body is not the XML of grants."""
+
+    code = "MalformedACLError"
+    status = 400
+
+
+class MissingSecurityHeader(NovaError):
+    """Nothing says what is to be granted."""
+
+    code = "MissingSecurityHeader"
+    status = 400
+
+
+class UnexpectedContent(NovaError):
+    """There is a body, and there should be none."""
+
+    code = "UnexpectedContent"
+    status = 400
+
+
+class BadRequest(NovaError):
+    """A browser asks for nothing that could be answered."""
+
+    code = "BadRequest"
+    status = 400
+
+
 class UnresolvableGrant(NovaError):
     """Nobody is known by that e-mail address."""
 
@@ -129,6 +178,20 @@ class AccessDenied(NovaError):
 
     code = "AccessDenied"
     status = 403
+
+
+class AccessForbidden(NovaError):
+    """No rule lets a page of that origin ask for this."""
+
+    code = "AccessForbidden"
+    status = 403
+
+
+class NoSuchCORSConfiguration(NovaError):
+    """The bucket has no rules for pages of other origins."""
+
+    code = "NoSuchCORSConfiguration"
+    status = 404
 
 
 class BucketAlreadyExists(NovaError):

@@ -19,13 +19,10 @@ from nova_tx.errors import (
 from nova_tx.ids import check_image_id
 from nova_tx.image.wire import change_from_wire, new_from_wire, tags_from_wire, to_wire
 from nova_tx.model.images import Image, ImageChange, ImageSource
-from nova_tx.objectstore.access import usable
 from nova_tx.objectstore.answer import Answer, swallow
 from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.calls import Call, Caller
 from nova_tx.objectstore.faults import MethodNotAllowed
-from nova_tx.objectstore.interfaces import IStore
-from nova_tx.objectstore.making import parse_location
 from nova_tx.objectstore.registrations import Registrations
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
@@ -51,7 +48,6 @@ class Images:
         registrations: Registrations,
         arrivals: Arrivals,
         shelf: Shelf,
-        store: IStore,
         users: IUsers,
         database: Database,
         files: IPool,
@@ -60,7 +56,6 @@ class Images:
         self._registrations = registrations
         self._arrivals = arrivals
         self._shelf = shelf
-        self._store = store
         self._users = users
         self._database = database
         self._files = files
@@ -127,7 +122,6 @@ class Images:
         for text in (_needed(call, "image_location"), new.name, new.description):
             _short(text)
         check_new(new)
-        await usable(self._store, caller, parse_location(new.location)[0])
         image = await self._registrations.register(caller.context, _needed(call, "image_id"), new)
         return _json(to_wire(image))
 

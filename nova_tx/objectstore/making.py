@@ -14,6 +14,8 @@ from dataclasses import dataclass, replace
 from threading import Event
 
 from nova_tx.auth.authority import Authority
+from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.roles import Roles
 from nova_tx.db import certificates, images
 from nova_tx.db.engine import Database
 from nova_tx.errors import BucketNotFound, ImageError, ImageNotFound, InvalidInput, KeyNotFound
@@ -21,9 +23,12 @@ from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import Manifest
 from nova_tx.model.images import Image, NewImage
 from nova_tx.objectstore import formats, unbundle, unpacking
+from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.conversion import Conversion, Stopped
+from nova_tx.objectstore.faults import AccessDenied
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.progress import Progress
+from nova_tx.objectstore.reading import Reading, caller_of, reading
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
 
@@ -40,11 +45,12 @@ class Origin:
     """
     What an image is to be made of.
 
+    @ivar objects: where it lies, read in the name of who registers it.
     @ivar size: its bytes.
     @ivar manifest: its text; None: it is a disk.
     """
 
-    bucket: str
+    objects: Reading
     key: str
     size: int
     manifest: bytes | None
@@ -88,6 +94,8 @@ class Making:
         store: IStore,
         authority: Authority,
         database: Database,
+        users: IUsers,
+        roles: Roles,
         pool: IPool,
         conversion: Conversion,
     ) -> None:
@@ -100,18 +108,22 @@ class Making:
         self._store = store
         self._authority = authority
         self._database = database
+        self._users = users
+        self._roles = roles
         self._pool = pool
         self._conversion = conversion
         self.stopping = Event()
 
-    async def look(self, location: str) -> Origin:
+    async def look(self, location: str, caller: Caller) -> Origin:
         """
-        What there is at a location.
+        What there is at a location, for who registers it.
 
-        @raise ImageNotFound: nothing.
+        @raise BucketNotFound, ImageNotFound: nothing.
+        @raise AccessDenied: the caller may not read it.
         """
         bucket, key = parse_location(location)
-        return await self._pool.run(self._look, bucket, key)
+        objects = await reading(self._store, bucket, caller)
+        return await self._pool.run(_look, objects, key)
 
     async def manifest(self, origin: Origin) -> Manifest | None:
         """
@@ -131,30 +143,16 @@ class Making:
         @raise WrongState: it was removed meanwhile.
         @raise Stopped: this daemon is to end.
         """
-        origin = await self.look(image.location)
+        caller = await caller_of(self._users, self._roles, user_id, image.owner)
+        try:
+            origin = await self.look(image.location, caller)
+        except (AccessDenied, BucketNotFound):
+            raise ImageError(f"{image.location} is not there any more, or not to be read") from None
         manifest = await self.manifest(origin)
         if manifest is not None:
             await self._bundle(image, user_id, origin, manifest, progress)
         else:
             await self._disk(image, origin, progress)
-
-    def _look(self, bucket: str, key: str) -> Origin:
-        size, pieces = self._read(bucket, key)
-        text = b""
-        for piece in pieces:
-            text += piece
-            if len(text) > manifests.MAX_BYTES or not is_manifest(key, text):
-                break
-        short = text[: manifests.MAX_BYTES + 1]
-        return Origin(bucket, key, size, short if is_manifest(key, text) else None)
-
-    def _read(self, bucket: str, key: str) -> tuple[int, Iterator[bytes]]:
-        """An object: how many bytes, and these."""
-        try:
-            facts, pieces = self._store.read(bucket, key)
-        except (BucketNotFound, KeyNotFound):
-            raise ImageNotFound(f"there is nothing at {bucket}/{key}") from None
-        return facts.size, pieces
 
     def _keep_on(self) -> None:
         if self.stopping.is_set():
@@ -194,8 +192,10 @@ class Making:
 
         def read_part(name: str) -> Iterator[bytes]:
             try:
-                return self._read(origin.bucket, f"{above}/{name}" if above else name)[1]
-            except ImageNotFound:
+                return origin.objects.open(f"{above}/{name}" if above else name)[1]
+            except AccessDenied:
+                raise ImageError(f"part {name} of the bundle may not be read") from None
+            except (BucketNotFound, KeyNotFound):
                 raise ImageError(f"part {name} of the bundle is missing") from None
 
         unbundle.decrypt(
@@ -247,7 +247,10 @@ class Making:
         if origin.size > self._max_bytes:
             raise ImageError(f"the image is larger than {self._max_bytes} bytes")
         os.makedirs(self._shelf.scratch(image.id), mode=0o700)
-        _, pieces = self._read(origin.bucket, origin.key)
+        try:
+            _, pieces = origin.objects.open(origin.key)
+        except (AccessDenied, BucketNotFound, KeyNotFound):
+            raise ImageError("the disk is not there any more, or not to be read") from None
         head = next(pieces, b"")
         # a ramdisk is packed for its kernel, and so may be a kernel
         kind = formats.packed(head) if image.type == "machine" else None
@@ -283,6 +286,20 @@ class Making:
         os.rename(path, os.path.join(done, "image"))
         self._shelf.place(done, image_id)
         return os.path.getsize(self._shelf.file(image_id))
+
+
+def _look(objects: Reading, key: str) -> Origin:
+    try:
+        facts, pieces = objects.open(key)
+    except (BucketNotFound, KeyNotFound):
+        raise ImageNotFound(f"there is nothing at {objects.bucket.name}/{key}") from None
+    text = b""
+    for piece in pieces:
+        text += piece
+        if len(text) > manifests.MAX_BYTES or not is_manifest(key, text):
+            break
+    short = text[: manifests.MAX_BYTES + 1]
+    return Origin(objects, key, facts.size, short if is_manifest(key, text) else None)
 
 
 def _joined(head: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:

@@ -27,6 +27,7 @@ from nova_tx.errors import (
 )
 from nova_tx.ids import check_image_id
 from nova_tx.model.images import Image, NewImage
+from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.conversion import Conversion, Stopped
 from nova_tx.objectstore.making import Making, filled
 from nova_tx.objectstore.progress import Progress
@@ -81,14 +82,15 @@ class Registrations:
 
     async def register(self, context: RequestContext, image_id: str, new: NewImage) -> Image:
         """
-        Begin to make an image of a bundle, or a disk, whose bucket the caller may use.
+        Begin to make an image of a bundle, or a disk, that the caller may read.
 
         @raise InvalidInput: the id or the location is not of its form.
-        @raise ImageNotFound: there is nothing.
+        @raise BucketNotFound, ImageNotFound: there is nothing.
+        @raise AccessDenied: it may not be read.
         @raise Duplicate, DuplicateImageName: the id is taken, or the name.
         """
         check_image_id(image_id)
-        origin = await self._making.look(new.location)
+        origin = await self._making.look(new.location, Caller(context, str(context.project)))
         try:
             manifest = await self._making.manifest(origin)
         except ImageError:

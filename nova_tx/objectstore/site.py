@@ -23,6 +23,7 @@ from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.arrivals import Arrivals
+from nova_tx.objectstore.callers import Callers
 from nova_tx.objectstore.conversion import Conversion
 from nova_tx.objectstore.disk.filesystem import FilesystemStore
 from nova_tx.objectstore.door import Door
@@ -143,6 +144,7 @@ class Objectstore:
             Pool(reactor, "images", _IMAGE_THREADS),
         )
         files, bodies, unbundling = self._pools
+        roles = Roles(auth)
         shared = s3.objectstore_workers > 1
         self._store: IStore = FilesystemStore(
             s3.buckets_path, files, bodies, shared, s3.s3_fsync, 0.0 if joins else _DYING
@@ -156,28 +158,28 @@ class Objectstore:
             self._store,
             Authority(crypto),
             database,
+            users,
+            roles,
             unbundling,
             conversion,
         )
         self._registrations = Registrations(
             self._shelf, making, conversion, database, unbundling, reactor
         )
-        roles = Roles(auth)
         door = Door(
-            Admission(users, roles, lockout, reactor),
-            roles,
-            reactor,
+            Callers(Admission(users, roles, lockout, reactor), roles, reactor),
             Actions(self._store, users),
             Images(
                 self._registrations,
                 self._arrivals,
                 self._shelf,
-                self._store,
                 users,
                 database,
                 files,
                 bodies,
             ),
+            self._store,
+            s3.s3_domain,
             Gate("requests", s3.s3_max_requests),
         )
         self.site = StreamingSite(door, reactor, s3.s3_client_timeout)

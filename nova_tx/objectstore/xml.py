@@ -42,16 +42,6 @@ def location() -> bytes:
     return _document("LocationConstraint")
 
 
-def acl(project: str) -> bytes:
-    """The answer to C{?acl}: all of it is the project's, and nobody else's."""
-    grantee = (
-        '<Grantee xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" '
-        f'xsi:type="CanonicalUser">{_leaf("ID", project)}{_leaf("DisplayName", project)}</Grantee>'
-    )
-    grant = _element("Grant", grantee, _leaf("Permission", "FULL_CONTROL"))
-    return _document("AccessControlPolicy", _owner(project), _element("AccessControlList", grant))
-
-
 def listing(
     bucket: Bucket,
     page: Listing,

@@ -247,7 +247,7 @@ def test_strangers(server: Server) -> None:
                 server.boto3(access, secret, **version).list_buckets()
             assert _code(caught) == expected
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
-    connection.request("GET", "/bucket")
+    connection.request("GET", "/")
     answer = connection.getresponse()
     assert answer.status == 403
     assert b"<Code>AccessDenied</Code>" in answer.read()
