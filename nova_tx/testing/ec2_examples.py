@@ -125,6 +125,12 @@ EXAMPLES: Mapping[str, Requests] = {
     "RegisterImage": (
         {"ImageLocation": "bucket/image.manifest.xml"},
         {"ImageLocation": "bucket/image.manifest.xml", "Name": "named", **_IMAGE_TAGS},
+        {
+            "ImageLocation": "bucket/image.manifest.xml",
+            "Name": "an example",
+            "Architecture": "i386",
+            "KernelId": "true",
+        },
     ),
     "CreateImage": (
         {"InstanceId": RUNS, "Name": "made"},

@@ -165,7 +165,9 @@ def test_publishing_ends_with_three_ids(cloud: Cloud, tmp_path: Path) -> None:
         for name in ("tiny-vmlinuz", "tiny-initrd", "tiny.img"):
             archive.add(tmp_path / name, name)
     environment = read_novarc(cloud.novarc)
-    argv = [sys.executable, "-m", "nova_tx.local.publish", str(tarball), "bucket"]
+    program = ("nova_tx.local.publish_command", "uec-publish-tarball")
+    kept = ("-d", str(tmp_path / "kept"))
+    argv = [sys.executable, "-m", *program, *kept, str(tarball), "bucket"]
     done = subprocess.run(argv, env=environment, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = re.fullmatch(

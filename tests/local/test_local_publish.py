@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from pathlib import Path
 
 import pytest
 
-from nova_tx.local.publish import Published, bundle_arch, choose, extract, main
+from nova_tx.local.publish import Published, bundle_arch, choose, extract
+from nova_tx.local.publish_command import IMAGE, TARBALL, kind, main, tarball_parser
 from nova_tx.local.terminal import LocalError
+
+#: A bzImage, which has a boot sector's mark, too.
+KERNEL = bytes(510) + b"\x55\xaa" + bytes(2) + b"HdrS" + bytes(100)
 
 
 def paths(*names: str) -> list[Path]:
@@ -42,6 +47,14 @@ def test_one_disk_it_has_to_be(names: tuple[str, ...]) -> None:
     """A tarball without a disk, or with two, is refused."""
     with pytest.raises(LocalError, match=r"\*\.img"):
         choose(paths(*names))
+
+
+def test_the_loader_if_it_is_wanted() -> None:
+    """With --use-loader the loader counts more than the kernel, and has to be there."""
+    files = paths("a-vmlinuz", "a-loader", "a.img")
+    assert choose(files, use_loader=True).kernel == Path("/x/a-loader")
+    with pytest.raises(LocalError, match="no loader"):
+        choose(paths("a-vmlinuz", "a.img"), use_loader=True)
 
 
 @pytest.mark.parametrize(
@@ -89,11 +102,80 @@ def test_without_novarc_it_says_so(
     """Who did not source a novarc is told to, with status 1."""
     for name in ("EC2_URL", "S3_URL", "EC2_ACCESS_KEY", "EC2_SECRET_KEY"):
         monkeypatch.delenv(name, raising=False)
-    assert main([str(tmp_path / "x.tar.gz"), "bucket"]) == 1
+    assert main([TARBALL, str(tmp_path / "x.tar.gz"), "bucket"]) == 1
     assert "source the novarc" in capsys.readouterr().err
 
 
-def test_wrong_words_get_the_usage(capsys: pytest.CaptureFixture[str]) -> None:
-    """Too few words are status 2 and the usage."""
-    assert main(["only-one"]) == 2
-    assert "TARBALL BUCKET" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    "words",
+    [
+        (TARBALL,),
+        (TARBALL, "only-one"),
+        (TARBALL, "--no-such-option", "x.tar.gz", "bucket"),
+        (TARBALL, "-k", "aki-1", "--use-loader", "x.tar.gz", "bucket"),
+        (TARBALL, "-R", "/no/such/file", "x.tar.gz", "bucket"),
+        (IMAGE, "i386", __file__),
+        (IMAGE, "vax", __file__, "bucket"),
+        (IMAGE, "-t", "tape", "i386", __file__, "bucket"),
+        (IMAGE, "-t", "kernel", "-r", "ari-1", "i386", __file__, "bucket"),
+        (IMAGE, "-k", "aki-1", "-K", __file__, "i386", __file__, "bucket"),
+    ],
+)
+def test_wrong_words_get_the_usage(
+    words: tuple[str, ...], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What the programs do not take is status 1 and the usage, and nothing on stdout."""
+    with pytest.raises(SystemExit) as caught:
+        main(words)
+    assert caught.value.code == 1
+    said = capsys.readouterr()
+    assert said.err.startswith(f"usage: {words[0]}")
+    assert said.out == ""
+
+
+def test_options_of_a_tarball() -> None:
+    """Options may come before, between and after what is published, as getopt has it."""
+    said = tarball_parser().parse_intermixed_args(
+        ["-k", "aki-1", "x.tar.gz", "--ramdisk", "none", "-q", "bucket", "--rename-image=y", "i386"]
+    )
+    assert (said.kernel, said.ramdisk, said.quiet, said.rename_image) == (
+        "aki-1",
+        "none",
+        True,
+        "y",
+    )
+    assert (str(said.tarball), said.bucket, said.arch) == ("x.tar.gz", "bucket", "i386")
+
+
+def test_dry_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """A dry run says what it would do, and asks nobody."""
+    (tmp_path / "vmlinuz").write_bytes(KERNEL)
+    words = (IMAGE, "-n", "--rename", "linux", "amd64", str(tmp_path / "vmlinuz"), "bucket/")
+    assert main(words) == 0
+    said = capsys.readouterr()
+    assert said.out == "eki-xxxxxxxx\tbucket/linux.manifest.xml\n"
+    assert "[kernel]" in said.err
+
+
+@pytest.mark.parametrize(
+    ("content", "expected"),
+    [
+        (KERNEL, "kernel"),
+        (gzip.compress(bytes(56) + b"ARM\x64"), "kernel"),
+        (b"070701" + bytes(4000), "ramdisk"),
+        (gzip.compress(b"070701" + bytes(4000)), "ramdisk"),
+        (bytes(0x438) + b"\x53\xef" + bytes(4000), "image"),
+        (bytes(510) + b"\x55\xaa", "image"),
+    ],
+)
+def test_kinds(tmp_path: Path, content: bytes, expected: str) -> None:
+    """Kernels, ramdisks and disks are known by what they begin with."""
+    (tmp_path / "file").write_bytes(content)
+    assert kind(tmp_path / "file") == expected
+
+
+def test_unknown_kind(tmp_path: Path) -> None:
+    """What can't be told has to be said."""
+    (tmp_path / "file").write_bytes(b"anything")
+    with pytest.raises(LocalError, match="--type"):
+        kind(tmp_path / "file")
