@@ -16,6 +16,7 @@ from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.error import TimeoutError as ConnectTimeout
+from twisted.internet.threads import deferToThread
 from twisted.web.client import (
     Agent,
     HTTPConnectionPool,
@@ -54,6 +55,8 @@ from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
 #: Seconds until an answer begins, and until the next piece of it.
 PATIENCE = 60.0
+#: Bytes of an answer that takes long enough to be read by a thread.
+_LONG = 2**16
 #: Bytes of the longest answer that is read into memory.
 _LONGEST = 2**26
 _TRIES = 3
@@ -121,7 +124,10 @@ class ObjectstoreImages:
             some = ids[first : first + _AT_ONCE]
             text = await self._read(context, "GET", [("image_id", each) for each in some])
             try:
-                found += [from_wire(each) for each in json.loads(text)]
+                if len(text) < _LONG:
+                    found += _images(text)
+                else:
+                    found += await deferToThread(_images, text)
             except (ValueError, TypeError, AttributeError) as error:
                 raise Unavailable("the image service does not speak as it should") from error
         return tuple(found)
@@ -266,6 +272,10 @@ class ObjectstoreImages:
         if response.code >= 400:
             raise _error(response.code, await self._collect(response))
         return response
+
+
+def _images(text: bytes) -> Sequence[Image]:
+    return [from_wire(each) for each in json.loads(text)]
 
 
 def _error(status: int, body: bytes) -> NovaError:

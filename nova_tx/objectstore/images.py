@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 
 from nova_tx.auth.interfaces import IUsers
@@ -32,6 +33,8 @@ from nova_tx.operations.tags import check_tags
 
 #: Where a bucket's name is in other paths; no bucket can be called so.
 NAME = "_images"
+#: Images whose list takes long enough to be written by a thread.
+_MANY = 200
 #: Characters that texts of images may have.
 _LONGEST = 255
 #: Bytes of the longest body but an image's file: all tags that an image may have.
@@ -102,7 +105,9 @@ class Images:
         context = caller.context
         ids = [value for name, value in call.signed.query if name == "image_id"]
         found = await self._database.read(images.listed, context.project, context.is_admin, ids)
-        return _json([to_wire(image) for image in found])
+        if len(found) < _MANY:
+            return _listed(found)
+        return await self._files.run(_listed, found)
 
     async def _send(self, caller: Caller, image_id: str, request: StreamingRequest) -> None:
         context = caller.context
@@ -198,6 +203,10 @@ def _short(text: str | None) -> str | None:
     if text is not None and len(text) > _LONGEST:
         raise InvalidInput(f"a text has more than {_LONGEST} characters")
     return text
+
+
+def _listed(found: Sequence[Image]) -> Answer:
+    return _json([to_wire(image) for image in found])
 
 
 def _json(value: object) -> Answer:
