@@ -27,6 +27,7 @@ class Cloud:
         self.listed: list[str] = []
         self.connections = 0
         self.lock = threading.Lock()
+        self.before: Callable[[str], None] = lambda name: None
 
     def connect(self) -> Any:
         """Another connection to the bucket."""
@@ -48,6 +49,8 @@ class Cloud:
             assert headers == {"x-amz-acl": "aws-exec-read"}
             with self.lock:
                 self.tries.append(name)
+            self.before(name)
+            with self.lock:
                 failure = self.failures.get(name) or [None]
             content = Path(path).read_bytes()
             cb(len(content) // 2, len(content))
@@ -56,6 +59,10 @@ class Cloud:
             self.objects[name] = content
 
         return SimpleNamespace(set_contents_from_filename=send)
+
+
+def _unseen(title: str, total: int) -> Bar:
+    return Bar(title, total, io.StringIO())
 
 
 def _upload(cloud: Cloud, out: Any = None) -> Upload:
@@ -116,6 +123,28 @@ def test_in_vain(tmp_path: Path, errors: list[Exception], tries: int) -> None:
         _upload(cloud).run(files)
     assert cloud.tries.count("x.part.0") == tries
     assert "x.manifest.xml" not in cloud.objects
+
+
+def test_nobody_waits_for_nothing(tmp_path: Path) -> None:
+    """Once one is refused, who waits to try another again does not, and does not wait."""
+    cloud, files = Cloud(), _files(tmp_path, 2)
+    tried = threading.Event()
+
+    def before(name: str) -> None:
+        if name == "x.part.0":
+            tried.set()
+        else:
+            tried.wait(30)
+
+    cloud.before = before
+    cloud.failures = {"x.part.0": [OSError("reset")], "x.part.1": [BotoServerError(403, "no")]}
+    with pytest.raises(BotoServerError):
+        Upload(cloud.connect, "uploading", (3600.0,), _unseen).run(files)
+    for thread in threading.enumerate():
+        if thread.name.startswith("upload"):
+            thread.join(30)
+            assert not thread.is_alive()
+    assert cloud.tries.count("x.part.0") == 1
 
 
 class Screen(io.StringIO):
