@@ -23,7 +23,7 @@ from nova_tx.errors import BucketNotFound
 from nova_tx.objectstore.disk.files import sync_directory
 from nova_tx.objectstore.disk.known import Known
 from nova_tx.objectstore.disk.sharing import Alone, SharedLock, Workspace
-from nova_tx.objectstore.disk.tree import keys
+from nova_tx.objectstore.disk.tree import below
 from nova_tx.objectstore.facts import Bucket
 from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty, Damaged
 from nova_tx.objectstore.names import check_bucket
@@ -183,7 +183,7 @@ class Buckets:
         self.bucket(name)
         old = self.unnamed()
         with self.names:
-            if next(keys(self.objects(name), b"", b"", b""), None) is not None:
+            if next(below(self.objects(name)), None) is not None:
                 raise BucketNotEmpty(f"there are objects in the bucket {name}")
             self._known.forget(name)
             try:

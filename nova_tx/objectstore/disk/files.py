@@ -22,6 +22,8 @@ _MAGIC = b"nova-tx2"
 #: What ended files before there was a checksum.
 _OLD_MAGIC = b"nova-tx1"
 _PIECE = 2**20
+#: Bytes from the end of a file in which most have all that is known of their object.
+_TAIL = 2048
 #: Bytes of a long file that the disk is given at a time.
 _STRETCH = 2**23
 #: What tells an object from the one that it replaced.
@@ -66,18 +68,28 @@ def read_kept(file: BinaryIO) -> Kept:
 
     @raise ValueError: the file is no object, or not as it was written.
     """
-    descriptor = file.fileno()
-    end = os.fstat(descriptor).st_size - _END.size
+    return kept_of(file.fileno())
+
+
+def kept_of(descriptor: int) -> Kept:
+    """What L{read_kept} says of the file of a descriptor."""
+    size = os.fstat(descriptor).st_size
+    end = size - _END.size
     if end < 0:
         raise ValueError("too short for an object")
-    crc, length, magic = _END.unpack(os.pread(descriptor, _END.size, end))
+    start = max(0, size - _TAIL)
+    tail = os.pread(descriptor, _TAIL, start)
+    crc, length, magic = _END.unpack(tail[end - start :])
     if magic == _OLD_MAGIC:
         end += 4
     elif magic != _MAGIC:
         raise ValueError("the end is not an object's")
     if length > end:
         raise ValueError("too short for what is known of it")
-    text = os.pread(descriptor, length, end - length)
+    first = end - length
+    text = tail[first - start : end - start]
+    if first < start:  # few have so much
+        text = os.pread(descriptor, length, first)
     if magic == _MAGIC and zlib.crc32(text) != crc:
         raise ValueError("what is known of it is not as it was written")
     known = json.loads(text)

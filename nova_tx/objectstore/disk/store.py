@@ -27,8 +27,9 @@ from nova_tx.objectstore.disk.files import (
     start_writing,
     write_small,
 )
+from nova_tx.objectstore.disk.listings import page
 from nova_tx.objectstore.disk.paths import beside, path_of
-from nova_tx.objectstore.disk.tree import keys, prune
+from nova_tx.objectstore.disk.tree import Entry, prune
 from nova_tx.objectstore.facts import Facts, Listing
 from nova_tx.objectstore.faults import Damaged
 from nova_tx.objectstore.interfaces import Condition
@@ -298,36 +299,18 @@ class Store(Buckets):
         @raise BucketNotFound: there is no such bucket.
         """
         self.bucket(bucket)
-        objects: list[tuple[str, Facts]] = []
-        prefixes: list[str] = []
-        last = ""
-        start, stop = prefix.encode(), delimiter.encode()
-        for key in keys(self.objects(bucket), b"", start, after.encode()):
-            at = key.find(stop, len(start)) if stop else -1
-            common = key[: at + len(stop)].decode() if at >= 0 else None
-            if common is not None and (common == after or prefixes[-1:] == [common]):
-                continue
-            if len(objects) + len(prefixes) >= limit:
-                return Listing(tuple(objects), tuple(prefixes), last if limit else None)
-            if common is not None:
-                prefixes.append(common)
-                last = common
-                continue
-            last = key.decode()
-            with contextlib.suppress(KeyNotFound, FileNotFoundError):  # it was removed meanwhile
-                objects.append((last, self._listed(bucket, last)))
-        return Listing(tuple(objects), tuple(prefixes), None)
+        return page(self.objects(bucket), prefix, after, delimiter, limit, self._listed)
 
-    def _listed(self, bucket: str, key: str) -> Facts:
+    def _listed(self, entry: Entry) -> Facts | None:
         """The facts of an object; of one that is damaged what can be seen."""
         try:
-            file, facts = self.open(bucket, key)
-        except Damaged as error:
-            _log.error("{error}", error=str(error))
-            found = os.stat(os.path.join(self.objects(bucket), *path_of(check_key(key))))
-            return Facts(found.st_size, "", found.st_mtime, {}, {})
-        file.close()
-        return facts
+            return entry.facts()
+        except FileNotFoundError:
+            return None
+        except (ValueError, TypeError, KeyError) as error:
+            _log.error("{path} is damaged: {error}", path=entry.path, error=str(error))
+            seen = os.stat(entry.path)
+            return Facts(seen.st_size, "", seen.st_mtime, {}, {})
 
     def directories(self, bucket: str, key: str) -> list[str]:
         """Those that an object is in, its bucket's first."""

@@ -34,7 +34,7 @@ from nova_tx.objectstore.disk.files import (
 )
 from nova_tx.objectstore.disk.paths import path_of
 from nova_tx.objectstore.disk.store import SMALL, Store
-from nova_tx.objectstore.disk.tree import keys, prune
+from nova_tx.objectstore.disk.tree import below, prune
 from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.interfaces import Condition
@@ -389,8 +389,8 @@ class UploadFiles:
         if after_id and after.startswith(prefix):
             yield from ((after, each) for each in self._of(bucket, after) if each > after_id)
         top = os.path.join(self._store.directory(bucket), _UPLOADS)
-        for found in keys(top, b"", prefix.encode(), after.encode()):
-            key = found.decode()
+        for entry in below(top, prefix.encode(), after.encode()):
+            key = entry.key.decode()
             yield from ((key, each) for each in self._of(bucket, key))
 
     def _of(self, bucket: str, key: str) -> list[str]:
