@@ -23,6 +23,7 @@ setup(
         "pyOpenSSL>=24",
         "cryptography>=42",
         "treq>=24",
+        "awscrt>=0.31.3",
     ],
     extras_require={
         "libvirt": ["libvirt-python>=9.0"],

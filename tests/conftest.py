@@ -13,6 +13,7 @@ from __future__ import annotations
 import functools
 import gc
 import inspect
+import os
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -28,6 +29,9 @@ from zope.interface import implementer
 import nova_tx.local.boto_shim  # noqa: F401  boto can be imported on Python 3.12 and newer, too
 from nova_tx.db.engine import Database
 from nova_tx.testing.database import tested_database
+
+# botocore as it comes: it would sign and count with awscrt, now that the objectstore needs that
+os.environ.setdefault("BOTO_DISABLE_CRT", "true")
 
 LIMIT, LONG_LIMIT = 120.0, 900.0
 #: Seconds in which what is closing must be closed.

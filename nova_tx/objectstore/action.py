@@ -12,10 +12,16 @@ from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.calls import Call, Caller
-from nova_tx.objectstore.faults import InvalidArgument, MethodNotAllowed, NotImplementedHere
+from nova_tx.objectstore.faults import (
+    AccessDenied,
+    InvalidArgument,
+    MethodNotAllowed,
+    NotImplementedHere,
+)
 from nova_tx.objectstore.forms import Form
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.unsupported import refuse_unsupported
 from nova_tx.registry import by_name, definitions, is_class
 
 #: What a call is about.
@@ -98,6 +104,7 @@ class Actions:
         users: IUsers,
         package: ModuleType = nova_tx.objectstore.actions,
     ) -> None:
+        self._store = store
         found = [
             value(store, users)
             for value in definitions(package, is_class)
@@ -109,6 +116,23 @@ class Actions:
         for action in sorted(found, key=lambda each: (-len(each.marks), not each.header)):
             for method in action.methods:
                 self._of.setdefault((action.place, method), []).append(action)
+
+    async def run(self, action: Action, asked: Asked) -> Answer | None:
+        """
+        Do what a request asks for; None if the answer was sent already.
+
+        @raise NotImplementedHere, InvalidToken: its headers ask for what we have not.
+        @raise AccessDenied: the bucket is another's than it says.
+        @raise NovaError: it can't be done.
+        """
+        call = asked.call
+        refuse_unsupported(call.headers)
+        owner = call.headers.get("x-amz-expected-bucket-owner")
+        if owner is not None and call.bucket:
+            bucket = await self._store.bucket(call.bucket)
+            if bucket.owner != owner:
+                raise AccessDenied("Access Denied")
+        return await action.run(asked)
 
     def find(self, call: Call) -> Action:
         """
@@ -127,7 +151,11 @@ class Actions:
         if missing is not None:
             raise NotImplementedHere(f"{call.method} of ?{missing} is not implemented")
         if found is None:
-            raise MethodNotAllowed(f"{call.method} means nothing for {place}")
+            raise MethodNotAllowed(
+                "The specified method is not allowed against this resource.",
+                Method=call.method,
+                ResourceType=place.rpartition(" ")[2].upper(),
+            )
         return found
 
 

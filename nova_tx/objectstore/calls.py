@@ -40,6 +40,12 @@ class Call:
     headers: dict[str, str]
     signed: S3Request
 
+    @property
+    def of_2011(self) -> bool:
+        """Whether it is signed as clients did then: version 2."""
+        signed = self.headers.get("authorization", "")
+        return signed.startswith("AWS ") or "AWSAccessKeyId" in self.query
+
     def number(self, name: str, default: int) -> int:
         """
         A number of the query.
@@ -47,8 +53,19 @@ class Call:
         @raise InvalidArgument: it is none.
         """
         text = self.query.get(name) or str(default)
-        if not (text.isascii() and text.isdigit()) or len(text) > 10:
-            raise InvalidArgument(f"{name} is not a number")
+        digits = text.removeprefix("-")
+        if not (digits.isascii() and digits.isdigit()) or len(digits) > 10:
+            raise InvalidArgument(
+                f"Provided {name} not an integer or within integer range",
+                ArgumentName=name,
+                ArgumentValue=text,
+            )
+        if not 0 <= int(text) < 2**31:
+            raise InvalidArgument(
+                f"Argument {name} must be an integer between 0 and 2147483647",
+                ArgumentName=name,
+                ArgumentValue=text,
+            )
         return int(text)
 
 

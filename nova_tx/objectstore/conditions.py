@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import format_datetime, parsedate_to_datetime
 
@@ -25,29 +26,58 @@ def _seconds(text: str) -> float | None:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
+def _tags(condition: str) -> list[str]:
+    return [each.strip() for each in condition.split(",")]
+
+
 def _names(condition: str, etag: str) -> bool:
-    tags = [each.strip().removeprefix("W/").strip('"') for each in condition.split(",")]
-    return "*" in tags or etag in tags
+    """Whether a condition names an ETag, be it a weak one."""
+    found = [each.removeprefix("W/").strip('"') for each in _tags(condition)]
+    return "*" in found or etag in found
 
 
-def is_unchanged(headers: dict[str, str], facts: Facts) -> bool:
+def _names_strongly(condition: str, etag: str) -> bool:
+    # one without quotes is what S3's clients send, too
+    return any(each == "*" or each.strip('"') == etag for each in _tags(condition))
+
+
+def is_unchanged(headers: Mapping[str, str], facts: Facts) -> bool:
     """
-    Whether the client has this object already.
+    Whether the client has this object already.        [RFC 9110 section 13.2.2]
 
     @raise PreconditionFailed: the client does not want it as it is.
     """
     modified = int(facts.modified)
     if "if-match" in headers:
-        if not _names(headers["if-match"], facts.etag):
-            raise PreconditionFailed("the object's ETag is another one")
+        if not _names_strongly(headers["if-match"], facts.etag):
+            raise _failed("If-Match")
     else:
         since = _seconds(headers.get("if-unmodified-since", ""))
         if since is not None and modified > since:
-            raise PreconditionFailed("the object was modified since")
+            raise _failed("If-Unmodified-Since")
     if "if-none-match" in headers:
         return _names(headers["if-none-match"], facts.etag)
     since = _seconds(headers.get("if-modified-since", ""))
     return since is not None and modified <= since
+
+
+def _failed(condition: str) -> PreconditionFailed:
+    return PreconditionFailed(
+        "At least one of the pre-conditions you specified did not hold", Condition=condition
+    )
+
+
+def wanted_range(headers: Mapping[str, str], facts: Facts) -> str | None:
+    """The range that is asked for, if C{If-Range} says that it is one of this object."""
+    condition = headers.get("if-range")
+    if condition is None:
+        return headers.get("range")
+    since = _seconds(condition)
+    if since is None:
+        holds = _names_strongly(condition, facts.etag) and condition.strip() != "*"
+    else:
+        holds = int(facts.modified) == since
+    return headers.get("range") if holds else None
 
 
 def part(text: str | None, size: int) -> tuple[int, int] | None:
@@ -71,5 +101,7 @@ def part(text: str | None, size: int) -> tuple[int, int] | None:
             return None
         count = last - first + 1
     if count <= 0:
-        raise InvalidRange(f"the object has {size} bytes")
+        raise InvalidRange(
+            "The requested range is not satisfiable", RangeRequested=text, ActualObjectSize=size
+        )
     return first, count

@@ -40,6 +40,7 @@ from nova_tx.objectstore.faults import AccessDenied, Damaged, InsufficientStorag
 from nova_tx.objectstore.images import NAME, Images
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.telling import HOST_ID, members
 
 _log = Logger()
 
@@ -92,23 +93,28 @@ class Door:
         """Answer one request, whatever happens."""
         request.setHeader(b"server", b"nova-objectstore")
         request.setHeader(b"x-amz-request-id", request_id.encode())
+        request.setHeader(b"x-amz-id-2", HOST_ID.encode())
+        call: Call | None = None
         try:
             with self._gate.entered():
-                answer = await self._answer(request, request_id)
+                call = read_call(request.method, request.uri, request.requestHeaders, self._domains)
+                answer = await self._answer(call, request, request_id)
         except ConnectionLost:
             return
         except Damaged as error:
             _log.error("request {id}: {error}", id=request_id, error=str(error))
-            answer = _fault(NovaError("an internal error occurred"), request, request_id)
+            failure = NovaError("an internal error occurred")
+            answer = _fault(failure, call, request, request_id)
         except NovaError as error:
-            answer = _fault(error, request, request_id)
+            answer = _fault(error, call, request, request_id)
         except Exception as error:
-            answer = _fault(_undeclared(error, request_id), request, request_id)
+            answer = _fault(_undeclared(error, request_id), call, request, request_id)
         if answer is not None:
             request.answer(answer.status, answer.headers, answer.body)
 
-    async def _answer(self, request: StreamingRequest, request_id: str) -> Answer | None:
-        call = read_call(request.method, request.uri, request.requestHeaders, self._domains)
+    async def _answer(
+        self, call: Call, request: StreamingRequest, request_id: str
+    ) -> Answer | None:
         if call.bucket == NAME:
             asked = await self._callers.asked(call, request, request_id)
             if not asked.caller.known:
@@ -118,9 +124,8 @@ class Door:
         if origin and call.method != "OPTIONS":
             await self._tell_browser(call, origin, request)
         action = self._actions.find(call)
-        return await action.run(
-            await self._callers.asked(call, request, request_id, action.by_form)
-        )
+        asked = await self._callers.asked(call, request, request_id, action.by_form)
+        return await self._actions.run(action, asked)
 
     async def _tell_browser(self, call: Call, origin: str, request: StreamingRequest) -> None:
         """Have the answer say, whatever it is, whether a page of that origin may see it."""
@@ -141,10 +146,13 @@ def _undeclared(error: Exception, request_id: str) -> NovaError:
     return NovaError("an internal error occurred")
 
 
-def _fault(error: NovaError, request: StreamingRequest, request_id: str) -> Answer:
+def _fault(
+    error: NovaError, call: Call | None, request: StreamingRequest, request_id: str
+) -> Answer:
     code, status = next(
         ((code, status) for kind, code, status in _S3_WORDS if isinstance(error, kind)),
         (error.code, error.status),
     )
     path = request.uri.partition(b"?")[0].decode("utf-8", "replace")
-    return xml_answer(xml.error(code, str(error), path, request_id), status)
+    more = members(error, call)
+    return xml_answer(xml.error(code, str(error), path, request_id, HOST_ID, more), status)

@@ -18,6 +18,7 @@ class Bucket:
     @ivar created: seconds since 1970, UTC.
     @ivar grants: what others may; the owner may everything.
     @ivar cors: rules as in S3's XML, in order.
+    @ivar location: where it was asked to be made, as it was written; "" for nowhere said.
     """
 
     name: str
@@ -26,6 +27,7 @@ class Bucket:
     grants: Grants = ()
     tags: dict[str, str] = field(default_factory=dict)
     cors: tuple[dict[str, Any], ...] = ()
+    location: str = ""
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,18 @@ from __future__ import annotations
 from nova_tx.errors import NovaError
 
 
+class Fault(NovaError):
+    """
+    A failure of which S3 says more than a sentence.
+
+    @ivar members: what its document has besides, by the names that S3 gives them.
+    """
+
+    def __init__(self, text: str = "", **members: object) -> None:
+        super().__init__(text)
+        self.members = members
+
+
 class InvalidURI(NovaError):
     """The path or query can't be read as UTF-8."""
 
@@ -19,14 +31,14 @@ class InvalidBucketName(NovaError):
     status = 400
 
 
-class KeyTooLong(NovaError):
+class KeyTooLong(Fault):
     """A key is longer than 1024 bytes."""
 
     code = "KeyTooLongError"
     status = 400
 
 
-class InvalidArgument(NovaError):
+class InvalidArgument(Fault):
     """A parameter has a value that makes no sense."""
 
     code = "InvalidArgument"
@@ -89,18 +101,74 @@ class EntityTooSmall(NovaError):
     status = 400
 
 
-class EntityTooLarge(NovaError):
-    """A body is larger than one may be."""
+class MalformedTrailer(NovaError):
+    """The trailers of the body are not those that were announced."""
+
+    code = "MalformedTrailerError"
+    status = 400
+
+
+class MetadataTooLarge(Fault):
+    """Names and values of an object's metadata are longer than 2 KiB together."""
+
+    code = "MetadataTooLarge"
+    status = 400
+
+
+class EntityTooLarge(Fault):
+    """More bytes are announced than an object, or what can be sent at once, may have."""
 
     code = "EntityTooLarge"
     status = 400
 
 
 class MissingContentLength(NovaError):
-    """A body's length has to be told before it comes."""
+    """Nothing says how long the body will be."""
 
     code = "MissingContentLength"
     status = 411
+
+
+class InvalidStorageClass(Fault):
+    """There is one class of storage here."""
+
+    code = "InvalidStorageClass"
+    status = 400
+
+
+class InvalidTag(Fault):
+    """A tag's name or value can't be one."""
+
+    code = "InvalidTag"
+    status = 400
+
+
+class TooManyTagsHere(NovaError):
+    """A bucket or an object can't have so many tags."""
+
+    code = "BadRequest"
+    status = 400
+
+
+class NoSuchTagSet(NovaError):
+    """A bucket has no tags."""
+
+    code = "NoSuchTagSet"
+    status = 404
+
+
+class InvalidLocation(Fault):
+    """A place in the world is not of the form of one."""
+
+    code = "InvalidLocationConstraint"
+    status = 400
+
+
+class InvalidToken(NovaError):
+    """A session's token comes with the request, and there are no sessions."""
+
+    code = "InvalidToken"
+    status = 400
 
 
 class InvalidDigest(NovaError):
@@ -110,7 +178,7 @@ class InvalidDigest(NovaError):
     status = 400
 
 
-class BadDigest(NovaError):
+class BadDigest(Fault):
     """The body is not the one whose digest was sent."""
 
     code = "BadDigest"
@@ -201,6 +269,13 @@ class BucketAlreadyExists(NovaError):
     status = 409
 
 
+class BucketAlreadyOwnedByYou(NovaError):
+    """The caller's own project has a bucket of that name."""
+
+    code = "BucketAlreadyOwnedByYou"
+    status = 409
+
+
 class BucketNotEmpty(NovaError):
     """There are objects in the bucket."""
 
@@ -208,28 +283,28 @@ class BucketNotEmpty(NovaError):
     status = 409
 
 
-class MethodNotAllowed(NovaError):
+class MethodNotAllowed(Fault):
     """The method means nothing for what was named."""
 
     code = "MethodNotAllowed"
     status = 405
 
 
-class PreconditionFailed(NovaError):
+class PreconditionFailed(Fault):
     """A condition in the request's headers does not hold."""
 
     code = "PreconditionFailed"
     status = 412
 
 
-class InvalidRange(NovaError):
+class InvalidRange(Fault):
     """No byte of the object is in the range asked for."""
 
     code = "InvalidRange"
     status = 416
 
 
-class NotImplementedHere(NovaError):
+class NotImplementedHere(Fault):
     """S3 has it, we have not."""
 
     code = "NotImplemented"

@@ -13,26 +13,10 @@ from nova_tx.objectstore.aside import Aside
 from nova_tx.objectstore.digests import checked, digests
 from nova_tx.objectstore.facts import Facts, Grants
 from nova_tx.objectstore.faults import BadDigest, InvalidDigest
+from nova_tx.objectstore.metadata import kept_headers
 
-_KEPT = frozenset(
-    ("content-type", "cache-control", "content-disposition", "content-language", "expires")
-)
 #: Bytes whose digests are worth giving away.
 _LARGE = 2**15
-
-
-def kept_headers(headers: dict[str, str]) -> dict[str, str]:
-    """The headers of an upload that come back with the object."""
-    found = {
-        name: value
-        for name, value in headers.items()
-        if name in _KEPT or name.startswith("x-amz-meta-")
-    }
-    codings = [each.strip() for each in headers.get("content-encoding", "").split(",")]
-    left = [each for each in codings if each and each.lower() != "aws-chunked"]
-    if left:
-        found["content-encoding"] = ",".join(left)
-    return found
 
 
 def _announced_md5(headers: dict[str, str]) -> bytes | None:
@@ -61,9 +45,11 @@ class Intake:
     ) -> None:
         """
         @param owner, grants, tags: of the object that it will be.
-        @raise InvalidDigest, NotImplementedHere: of what the headers announce.
+        @raise InvalidDigest, InvalidRequest: of what the headers announce.
+        @raise MetadataTooLarge, InvalidArgument, InvalidStorageClass: by L{kept_headers}.
         """
         self._headers = headers
+        self._kept = kept_headers(headers)
         self._given: dict[str, Any] = {"owner": owner, "grants": grants, "tags": tags or {}}
         self._payload = payload
         self._size = 0
@@ -104,12 +90,16 @@ class Intake:
         self._aside.join()
         self._payload.finish()
         if self._expected is not None and self._md5.digest() != self._expected:
-            raise BadDigest("the body's MD5 is not the one in Content-MD5")
+            raise BadDigest(
+                "The Content-MD5 you specified did not match what we received.",
+                ExpectedDigest=self._headers["content-md5"],
+                CalculatedDigest=base64.b64encode(self._md5.digest()).decode(),
+            )
         return Facts(
             self._size,
             self._md5.hexdigest(),
             time.time(),
-            kept_headers(self._headers),
-            checked({**self._headers, **self._payload.trailers}, self._digests),
+            self._kept,
+            checked(self._headers, self._payload.trailers, self._digests),
             **self._given,
         )

@@ -14,7 +14,8 @@ from nova_tx.objectstore.intake import Intake
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.uploads import Completion, Part, Parts, Upload, Uploads
 
-#: Sees that what there is now (None: nothing) may be replaced, or raises PreconditionFailed.
+#: Sees that what there is now (None: nothing) may be replaced or removed; or raises
+#: PreconditionFailed, or KeyNotFound.
 Condition = Callable[[Facts | None], None]
 
 
@@ -67,7 +68,7 @@ class IStore(Interface):
 
     def create(bucket: Bucket) -> Awaitable[Bucket]:
         """
-        Make a bucket; one that its owner has already is left as it is.
+        Make a bucket; one that its owner has already is left as it is, and returned.
 
         @raise BucketAlreadyExists: another project has it.
         @raise InvalidBucketName: it can't be called so.

@@ -10,6 +10,10 @@ from nova_tx.objectstore.faults import InvalidBucketName, KeyTooLong
 LONGEST_KEY = 1024
 
 _BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}\Z")
+_NEW_BUCKET = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]\Z")
+_ADDRESS = re.compile(r"[0-9]+(\.[0-9]+){3}\Z")
+_RESERVED_STARTS = ("xn--", "sthree-", "amzn-s3-demo-")
+_RESERVED_ENDS = ("-s3alias", "--ol-s3", ".mrap", "--x-s3", "--table-s3")
 
 
 def check_bucket(name: str) -> str:
@@ -23,6 +27,22 @@ def check_bucket(name: str) -> str:
     return name
 
 
+def check_new_bucket(name: str) -> None:
+    """
+    The rules of today for a bucket that is to be made.               [S3: bucket naming rules]
+
+    @raise InvalidBucketName: it can't be called so.
+    """
+    if (
+        _NEW_BUCKET.match(name) is None
+        or ".." in name
+        or _ADDRESS.match(name)
+        or name.startswith(_RESERVED_STARTS)
+        or name.endswith(_RESERVED_ENDS)
+    ):
+        raise InvalidBucketName("The specified bucket is not valid.")
+
+
 def check_key(key: str) -> bytes:
     """
     The bytes of a key.
@@ -31,5 +51,5 @@ def check_key(key: str) -> bytes:
     """
     found = key.encode()
     if len(found) > LONGEST_KEY:
-        raise KeyTooLong(f"a key has at most {LONGEST_KEY} bytes")
+        raise KeyTooLong("Your key is too long", Size=len(found), MaxSizeAllowed=LONGEST_KEY)
     return found

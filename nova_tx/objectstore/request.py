@@ -90,7 +90,8 @@ class StreamingRequest(Request):
 
     def connectionLost(self, reason: Failure) -> None:
         super().connectionLost(reason)
-        self.body.lost(reason)
+        if hasattr(self, "body"):  # else its head was never whole
+            self.body.lost(reason)
 
     def _begin(self) -> None:
         site: Any = self.channel.factory

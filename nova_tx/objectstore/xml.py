@@ -2,102 +2,123 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from urllib.parse import quote
+from collections.abc import Collection, Iterable, Mapping
+from xml.sax.saxutils import escape
 
-from nova_tx.objectstore.facts import Bucket, Facts, Listing
-from nova_tx.objectstore.xml_write import document as _document
-from nova_tx.objectstore.xml_write import element as _element
-from nova_tx.objectstore.xml_write import leaf as _leaf
-from nova_tx.objectstore.xml_write import moment as _time
-from nova_tx.objectstore.xml_write import owner as _owner
-from nova_tx.objectstore.xml_write import truth as _truth
+from nova_tx.objectstore.facts import Bucket, Facts
+from nova_tx.objectstore.xml_write import document, element, leaf, moment, owner, truth
 
 CONTENT_TYPE = "application/xml; charset=UTF-8"
 
 
-def error(code: str, message: str, resource: str, request_id: str) -> bytes:
-    """What a failed request is answered with; S3 gives it no namespace."""
-    return _document(
+def region(bucket: Bucket) -> str:
+    """Where a bucket is: there is one place here, which is called as its owner likes."""
+    return {"": "us-east-1", "EU": "eu-west-1"}.get(bucket.location, bucket.location)
+
+
+def error(
+    code: str,
+    message: str,
+    resource: str,
+    request_id: str,
+    host_id: str = "",
+    members: Mapping[str, object] | None = None,
+) -> bytes:
+    """
+    What a failed request is answered with; S3 gives it no namespace.
+
+    @param members: what more there is to say of this kind of failure.
+    """
+    return document(
         "Error",
-        _leaf("Code", code),
-        _leaf("Message", message),
-        _leaf("Resource", resource),
-        _leaf("RequestId", request_id),
+        leaf("Code", code),
+        leaf("Message", message),
+        *(leaf(name, value) for name, value in (members or {}).items()),
+        leaf("Resource", resource),
+        leaf("RequestId", request_id),
+        leaf("HostId", host_id),
         namespace="",
     )
 
 
-def buckets(found: Iterable[Bucket], project: str) -> bytes:
-    """The answer to C{GET /}."""
-    entries = (
-        _element("Bucket", _leaf("Name", each.name), _leaf("CreationDate", _time(each.created)))
-        for each in found
-    )
-    return _document("ListAllMyBucketsResult", _owner(project), _element("Buckets", *entries))
-
-
-def location() -> bytes:
-    """The answer to C{?location}: the one region there is has no name."""
-    return _document("LocationConstraint")
-
-
-def listing(
-    bucket: Bucket,
-    page: Listing,
-    *,
-    prefix: str,
-    marker: str,
-    delimiter: str,
-    limit: int,
-    encode: bool,
-    terse: bool,
-    token: str | None,
-    version: int,
+def buckets(
+    found: Iterable[Bucket],
+    project: str,
+    prefix: str | None = None,
+    token: str | None = None,
+    regions: bool = False,
 ) -> bytes:
     """
-    A page of a bucket's keys.
+    The answer to C{GET /}.
 
-    @param encode: write keys percent-encoded, as the client asked.
-    @param terse: leave out what is known of the objects.
-    @param token: version 2: the continuation token that was sent.
-    @param version: 1 or 2 of S3's ways to list.
+    @param prefix: as it was asked for.
+    @param token: for the next page, if there is one.
+    @param regions: tell where each is.
     """
-
-    def name(value: str) -> str:
-        return quote(value, safe="/") if encode else value
-
-    contents = (_contents(name(key), facts, bucket.owner, terse) for key, facts in page.objects)
-    common = (_element("CommonPrefixes", _leaf("Prefix", name(each))) for each in page.prefixes)
-    parts = [_leaf("Name", bucket.name), _leaf("Prefix", name(prefix))]
-    if version == 1:
-        parts.append(_leaf("Marker", name(marker)))
-        if page.last is not None and delimiter:
-            parts.append(_leaf("NextMarker", name(page.last)))
-    else:
-        parts.append(_leaf("KeyCount", len(page.objects) + len(page.prefixes)))
-        if token is not None:
-            parts.append(_leaf("ContinuationToken", token))
-        if page.last is not None:
-            parts.append(_leaf("NextContinuationToken", page.last.encode().hex()))
-    parts.append(_leaf("MaxKeys", limit))
-    if delimiter:
-        parts.append(_leaf("Delimiter", name(delimiter)))
-    if encode:
-        parts.append(_leaf("EncodingType", "url"))
-    parts.append(_leaf("IsTruncated", _truth(page.last is not None)))
-    return _document("ListBucketResult", *parts, *contents, *common)
+    entries = (
+        element(
+            "Bucket",
+            leaf("Name", each.name),
+            leaf("CreationDate", moment(each.created)),
+            leaf("BucketRegion", region(each)) if regions else "",
+        )
+        for each in found
+    )
+    return document(
+        "ListAllMyBucketsResult",
+        owner(project),
+        element("Buckets", *entries),
+        "" if token is None else leaf("ContinuationToken", token),
+        "" if prefix is None else leaf("Prefix", prefix),
+    )
 
 
-def _contents(key: str, facts: Facts, owner: str, terse: bool) -> str:
-    if terse:
-        return _element("Contents", _leaf("Key", key))
-    return _element(
-        "Contents",
-        _leaf("Key", key),
-        _leaf("LastModified", _time(facts.modified)),
-        _leaf("ETag", f'"{facts.etag}"'),
-        _leaf("Size", facts.size),
-        _leaf("StorageClass", "STANDARD"),
-        _owner(owner),
+def location(bucket: Bucket) -> bytes:
+    """The answer to C{?location}: S3's first region, where a bucket is unless told, has no name."""
+    return document("LocationConstraint", escape(bucket.location))
+
+
+def tagging(tags: Mapping[str, str]) -> bytes:
+    """The answer to C{?tagging}."""
+    found = (element("Tag", leaf("Key", key), leaf("Value", value)) for key, value in tags.items())
+    return document("Tagging", element("TagSet", *found))
+
+
+def attributes(facts: Facts, wanted: Collection[str], after: int, limit: int) -> bytes:
+    """
+    The answer to C{?attributes}.
+
+    @param wanted: names of what is to be told.
+    @param after: the number of the part after which parts are told.
+    @param limit: parts that are told.
+    """
+    told = []
+    if "ETag" in wanted:
+        told.append(leaf("ETag", facts.etag))
+    if "Checksum" in wanted and facts.checksums:
+        sums = (leaf(f"Checksum{name.upper()}", each) for name, each in facts.checksums.items())
+        told.append(element("Checksum", *sums, leaf("ChecksumType", facts.checksum_type)))
+    if "ObjectParts" in wanted and facts.parts:
+        told.append(_parts(facts, after, limit))
+    if "StorageClass" in wanted:
+        told.append(leaf("StorageClass", "STANDARD"))
+    if "ObjectSize" in wanted:
+        told.append(leaf("ObjectSize", facts.size))
+    return document("GetObjectAttributesResponse", *told)
+
+
+def _parts(facts: Facts, after: int, limit: int) -> str:
+    found = list(enumerate(facts.parts, 1))[after : after + limit]
+    last = found[-1][0] if found else after
+    return element(
+        "ObjectParts",
+        leaf("PartsCount", len(facts.parts)),
+        leaf("PartNumberMarker", after),
+        leaf("NextPartNumberMarker", last),
+        leaf("MaxParts", limit),
+        leaf("IsTruncated", truth(last < len(facts.parts))),
+        *(
+            element("Part", leaf("PartNumber", number), leaf("Size", size))
+            for number, size in found
+        ),
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from nova_tx.objectstore.conditions import http_date, is_unchanged, part
+from nova_tx.objectstore.conditions import http_date, is_unchanged, part, wanted_range
 from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import InvalidRange, PreconditionFailed
 
@@ -27,7 +27,15 @@ BEFORE, THEN, AFTER = (http_date(1_000_000 + seconds) for seconds in (-1, 0, 1))
         ({"if-modified-since": "nonsense"}, False),
         ({"if-match": '"abc"'}, False),
         ({"if-unmodified-since": THEN}, False),
+        ({"if-match": "abc"}, False),
+        ({"if-match": "*"}, False),
+        ({"if-match": '"x", "abc"'}, False),
         ({"if-match": '"x"'}, None),
+        ({"if-match": 'W/"abc"'}, None),
+        ({"if-match": '"abc"', "if-none-match": '"abc"'}, True),
+        ({"if-match": '"x"', "if-none-match": '"abc"'}, None),
+        ({"if-unmodified-since": BEFORE, "if-none-match": '"abc"'}, None),
+        ({"if-none-match": '"abc"', "if-modified-since": BEFORE}, True),
         ({"if-unmodified-since": BEFORE}, None),
         ({"if-match": '"abc"', "if-unmodified-since": BEFORE}, False),
     ],
@@ -68,3 +76,23 @@ def test_no_range(text: str) -> None:
     """A range beyond the object is refused."""
     with pytest.raises(InvalidRange):
         part(text, 10)
+
+
+@pytest.mark.parametrize(
+    ("condition", "expected"),
+    [
+        (None, "bytes=0-0"),
+        ('"abc"', "bytes=0-0"),
+        (THEN, "bytes=0-0"),
+        ('"x"', None),
+        ('W/"abc"', None),
+        ("*", None),
+        (BEFORE, None),
+        (AFTER, None),
+        ("nonsense", None),
+    ],
+)
+def test_if_range(condition: str | None, expected: str | None) -> None:
+    """A range is one of the object that the client has a part of already, or none."""
+    headers = {"range": "bytes=0-0"} | ({} if condition is None else {"if-range": condition})
+    assert wanted_range(headers, FACTS) == expected

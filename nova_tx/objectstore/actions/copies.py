@@ -12,10 +12,12 @@ from nova_tx.objectstore.answer import Answer, swallow, xml_answer
 from nova_tx.objectstore.calls import Call
 from nova_tx.objectstore.checksums import asked_algorithm
 from nova_tx.objectstore.facts import Facts
-from nova_tx.objectstore.faults import InvalidArgument, InvalidRequest
+from nova_tx.objectstore.faults import AccessDenied, InvalidArgument, InvalidRequest
 from nova_tx.objectstore.grants import asked_grants
-from nova_tx.objectstore.intake import kept_headers
+from nova_tx.objectstore.metadata import kept_headers
+from nova_tx.objectstore.preconditions import to_replace
 from nova_tx.objectstore.sources import SOURCE, check_size, source, source_of
+from nova_tx.objectstore.tags import tags_of
 
 _COPY, _REPLACE = "COPY", "REPLACE"
 
@@ -38,7 +40,9 @@ class CopyObject(Action):
                 "without changing the object's metadata, storage class, website redirect "
                 "location or encryption attributes."
             )
+        condition = to_replace(headers, asked.caller, bucket)
         kept = kept_headers(headers) if replaces else None
+        tags = tags_of(headers) if _replaces(call, "tagging") else None
         grants = await asked_grants(self.users, asked, bucket.owner)
 
         def change(facts: Facts) -> Facts:
@@ -47,12 +51,16 @@ class CopyObject(Action):
                 headers=facts.headers if kept is None else kept,
                 owner=asked.caller.project,
                 grants=grants,
+                tags=facts.tags if tags is None else tags,
             )
 
         with closing(await source(self.store, asked)) as found:
             check_size(found.facts.size)
+            if tags is None and found.facts.tags and not asked.caller.may_use(found.facts.owner):
+                raise AccessDenied("the tags are their owner's: give others, or none")
+            algorithm = asked_algorithm(headers)
             facts = await self.store.copy(
-                found, call.bucket, call.key, change, asked_algorithm(headers)
+                found, call.bucket, call.key, change, algorithm, condition
             )
         return xml_answer(xml.copied("CopyObjectResult", facts, facts.checksum_type))
 

@@ -11,10 +11,13 @@ from nova_tx.objectstore.action import BUCKET, Action, Asked
 from nova_tx.objectstore.answer import Answer, xml_answer
 from nova_tx.objectstore.calls import Call, as_headers
 from nova_tx.objectstore.facts import Facts
-from nova_tx.objectstore.faults import InvalidArgument, NotImplementedHere, PreconditionFailed
+from nova_tx.objectstore.faults import InvalidArgument, PreconditionFailed
 from nova_tx.objectstore.grants import asked_grants
 from nova_tx.objectstore.intake import Intake
 from nova_tx.objectstore.post_policy import check_policy, read_policy
+from nova_tx.objectstore.tags import MOST_OF_OBJECT, read_tagging
+from nova_tx.objectstore.unsupported import refuse_unsupported
+from nova_tx.objectstore.xml_read import read_xml
 from nova_tx.objectstore.xml_write import document, leaf
 
 #: Fields that mean what the header of their name means with PUT, beside those C{x-amz-…}.
@@ -51,8 +54,6 @@ class PostObject(Action):
         key = form.fields.get("key")
         if not key:
             raise InvalidArgument("Bucket POST must contain a field named 'key'.")
-        if "tagging" in form.fields:
-            raise NotImplementedHere("forms with tags are not implemented")
         bucket = await usable(self.store, asked.caller, call.bucket, WRITE)
         headers = as_headers(
             {
@@ -63,9 +64,15 @@ class PostObject(Action):
         )
         if "acl" in form.fields:
             headers["x-amz-acl"] = form.fields["acl"]
+        refuse_unsupported(headers)
+        tags = {}
+        if "tagging" in form.fields:
+            tags = read_tagging(
+                read_xml(form.fields["tagging"].encode(), "Tagging"), MOST_OF_OBJECT
+            )
         asked = replace(asked, call=replace(call, key=key, headers=headers))
         grants = await asked_grants(self.users, asked, bucket.owner)
-        intake = Intake(headers, asked.payload, asked.caller.project, grants)
+        intake = Intake(headers, asked.payload, asked.caller.project, grants, tags)
         facts = await self.store.receive(bucket.name, key, asked.request.body, intake)
         return _answer(form.fields, _url(call, key, asked.request.isSecure()), call, key, facts)
 

@@ -24,8 +24,11 @@ from nova_tx.objectstore.faults import (
     MissingContentLength,
 )
 from nova_tx.objectstore.grants import asked_grants
-from nova_tx.objectstore.intake import Intake, kept_headers
+from nova_tx.objectstore.intake import Intake
+from nova_tx.objectstore.metadata import kept_headers
+from nova_tx.objectstore.preconditions import to_replace
 from nova_tx.objectstore.sources import SOURCE, copied_range, source
+from nova_tx.objectstore.tags import tags_of
 from nova_tx.objectstore.uploads import (
     LARGEST_PART,
     Completion,
@@ -65,6 +68,7 @@ class CreateMultipartUpload(Action):
                 checksum_type=asked_type(headers, algorithm),
                 owner=asked.caller.project,
                 grants=await asked_grants(self.users, asked, bucket.owner),
+                tags=tags_of(headers),
             ),
         )
         answer = xml_answer(xml.created(call.bucket, upload))
@@ -195,7 +199,7 @@ class CompleteMultipartUpload(_OfUpload):
 
     async def run(self, asked: Asked) -> Answer:
         call, headers = asked.call, asked.call.headers
-        await self.bucket(asked)
+        condition = to_replace(headers, asked.caller, await self.bucket(asked))
         # what they say of checksums they say of the object
         alone = replace(asked, call=replace(call, headers=without(headers)))
         root = await document(
@@ -211,7 +215,9 @@ class CompleteMultipartUpload(_OfUpload):
             None if size is None else int(size),
         )
         check_order(completion)
-        facts = await self.store.complete(call.bucket, call.key, call.query[_ID], completion)
+        facts = await self.store.complete(
+            call.bucket, call.key, call.query[_ID], completion, condition
+        )
         scheme = "https" if asked.request.isSecure() else "http"
         location = f"{scheme}://{headers.get('host', '')}/{call.bucket}/{quote(call.key)}"
         return xml_answer(xml.completed(call.bucket, call.key, location, facts))

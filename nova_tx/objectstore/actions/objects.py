@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from contextlib import closing
 
+from nova_tx.errors import KeyNotFound
 from nova_tx.objectstore.access import WRITE, found, usable
 from nova_tx.objectstore.action import OBJECT, Action, Asked
 from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.calls import Call
-from nova_tx.objectstore.conditions import http_date, is_unchanged, part
+from nova_tx.objectstore.conditions import http_date, is_unchanged, part, wanted_range
 from nova_tx.objectstore.facts import Facts
-from nova_tx.objectstore.faults import InvalidRange, InvalidRequest, NotImplementedHere
+from nova_tx.objectstore.faults import (
+    InvalidArgument,
+    InvalidRange,
+    InvalidRequest,
+)
 from nova_tx.objectstore.grants import asked_grants
 from nova_tx.objectstore.intake import Intake
+from nova_tx.objectstore.interfaces import Condition
+from nova_tx.objectstore.lengths import check_length
+from nova_tx.objectstore.metadata import given_headers
+from nova_tx.objectstore.preconditions import to_remove, to_replace
+from nova_tx.objectstore.tags import tags_of
 from nova_tx.objectstore.uploads import part_number, range_of_part
 
 _OVERRIDES = (
@@ -34,13 +44,26 @@ class PutObject(Action):
     async def run(self, asked: Asked) -> Answer:
         call = asked.call
         bucket = await usable(self.store, asked.caller, call.bucket, WRITE)
-        for name in ("if-match", "if-none-match"):
-            if name in call.headers:
-                raise NotImplementedHere(f"PUT with {name} is not implemented")
+        check_length(call.headers)
+        condition = to_replace(call.headers, asked.caller, bucket)
         grants = await asked_grants(self.users, asked, bucket.owner)
-        intake = Intake(call.headers, asked.payload, asked.caller.project, grants)
-        facts = await self.store.receive(call.bucket, call.key, asked.request.body, intake)
+        tags = tags_of(call.headers)
+        intake = Intake(call.headers, asked.payload, asked.caller.project, grants, tags)
+        body = asked.request.body
+        if condition is not None and not body.small:
+            await self._refuse_early(call, condition)
+        facts = await self.store.receive(call.bucket, call.key, body, intake, condition)
         return Answer(200, {"etag": f'"{facts.etag}"', **checksum_headers(facts)})
+
+    async def _refuse_early(self, call: Call, condition: Condition) -> None:
+        """Before a long body has come in vain; what holds now is looked at again in the end."""
+        try:
+            there = await self.store.look(call.bucket, call.key)
+        except KeyNotFound:
+            condition(None)
+            return
+        with closing(there):
+            condition(there.facts)
 
 
 class GetObject(Action):
@@ -52,10 +75,16 @@ class GetObject(Action):
 
     async def run(self, asked: Asked) -> Answer | None:
         call, request = asked.call, asked.request
-        _, there = await found(self.store, asked.caller, call.bucket, call.key)
+        if not asked.caller.known and any(f"response-{name}" in call.query for name in _OVERRIDES):
+            raise InvalidRequest(
+                "Request specific response headers cannot be used for anonymous GET requests."
+            )
+        bucket, there = await found(self.store, asked.caller, call.bucket, call.key)
         with closing(there):
             facts = there.facts
             headers = object_headers(call, facts)
+            if facts.tags and asked.caller.may_use(facts.owner or bucket.owner):
+                headers["x-amz-tagging-count"] = str(len(facts.tags))
             if is_unchanged(call.headers, facts):
                 return Answer(304, headers)
             try:
@@ -68,7 +97,7 @@ class GetObject(Action):
                 headers["content-range"] = f"bytes {first}-{first + count - 1}/{facts.size}"
                 if facts.parts and "partNumber" in call.query:
                     headers["x-amz-mp-parts-count"] = str(len(facts.parts))
-            elif call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED":
+            if count == facts.size and checksums_wanted(call):
                 headers.update(checksum_headers(facts))
             status = 206 if asked_for else 200
             await there.send(request, status, headers, first, count)
@@ -82,8 +111,10 @@ class DeleteObject(Action):
     place = OBJECT
 
     async def run(self, asked: Asked) -> Answer:
-        await usable(self.store, asked.caller, asked.call.bucket, WRITE)
-        await self.store.remove(asked.call.bucket, asked.call.key)
+        call = asked.call
+        bucket = await usable(self.store, asked.caller, call.bucket, WRITE)
+        condition = to_remove(call.headers, asked.caller, bucket)
+        await self.store.remove(call.bucket, call.key, condition)
         return Answer(204)
 
 
@@ -91,7 +122,7 @@ def _asked_for(call: Call, facts: Facts) -> tuple[int, int] | None:
     """The first byte and the count that are asked for; None is all of it."""
     number = call.query.get("partNumber")
     if number is None:
-        return part(call.headers.get("range"), facts.size)
+        return part(wanted_range(call.headers, facts), facts.size)
     if "range" in call.headers:
         raise InvalidRequest("Cannot specify both Range header and partNumber query parameter.")
     found = range_of_part(facts, part_number(number))
@@ -100,16 +131,28 @@ def _asked_for(call: Call, facts: Facts) -> tuple[int, int] | None:
     return found if found[1] else None
 
 
+def checksums_wanted(call: Call) -> bool:
+    """Whether the digests are to be told with an object."""
+    return call.headers.get("x-amz-checksum-mode", "").upper() == "ENABLED"
+
+
 def checksum_headers(facts: Facts) -> dict[str, str]:
     """The digests that an object was uploaded with."""
-    return {f"x-amz-checksum-{name}": value for name, value in facts.checksums.items()}
+    headers = {f"x-amz-checksum-{name}": value for name, value in facts.checksums.items()}
+    if headers:
+        headers["x-amz-checksum-type"] = facts.checksum_type
+    return headers
 
 
 def object_headers(call: Call, facts: Facts) -> dict[str, str]:
-    """What is said of an object beside its bytes."""
+    """
+    What is said of an object beside its bytes.
+
+    @raise InvalidArgument: the query has what can't be a header.
+    """
     headers = {
         "content-type": "binary/octet-stream",
-        **facts.headers,
+        **given_headers(facts.headers),
         "etag": f'"{facts.etag}"',
         "last-modified": http_date(facts.modified),
         "accept-ranges": "bytes",
@@ -117,5 +160,11 @@ def object_headers(call: Call, facts: Facts) -> dict[str, str]:
     for name in _OVERRIDES:
         value = call.query.get(f"response-{name}")
         if value is not None:
-            headers[name] = " ".join(value.split())
+            if not value.isprintable():
+                raise InvalidArgument(
+                    "Header value cannot be represented using ISO-8859-1.",
+                    ArgumentName=f"response-{name}",
+                    ArgumentValue=value,
+                )
+            headers[name] = value
     return headers
