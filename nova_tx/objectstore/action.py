@@ -31,12 +31,14 @@ SERVICE, BUCKET, OBJECT = "the service", "a bucket", "an object"
 # fmt: off
 SUBRESOURCES = frozenset(
     (
-        "accelerate", "acl", "analytics", "attributes", "cors", "delete", "encryption",
-        "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location", "logging",
-        "metadataTable", "metrics", "notification", "object-lock", "ownershipControls",
-        "partNumber", "policy", "policyStatus", "publicAccessBlock", "replication",
-        "requestPayment", "restore", "retention", "select", "session", "tagging", "torrent",
-        "uploadId", "uploads", "versionId", "versioning", "versions", "website",
+        "abac", "accelerate", "acl", "analytics", "annotation", "attributes", "cors", "delete",
+        "encryption", "intelligent-tiering", "inventory", "legal-hold", "lifecycle", "location",
+        "logging", "metadataAnnotationTable", "metadataConfiguration", "metadataInventoryTable",
+        "metadataJournalTable", "metadataTable", "metrics", "notification", "object-lock",
+        "ownershipControls", "partNumber", "policy", "policyStatus", "publicAccessBlock",
+        "renameObject", "replication", "requestPayment", "restore", "retention", "select",
+        "session", "tagging", "torrent", "uploadId", "uploads", "versionId", "versioning",
+        "versions", "website",
     )
 )
 # fmt: on
