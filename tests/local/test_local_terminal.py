@@ -26,6 +26,20 @@ def test_a_bar_fills() -> None:
     assert second == "up [##########] 100%"
 
 
+def test_a_bar_for_the_impatient_alone() -> None:
+    """What is over before the time that a person waits gladly has no bar."""
+    screen = Screen()
+    now = [0.0]
+    bar = Bar("up", 100, screen, lambda: now[0], patience=2.0)
+    for each in (0.5, 1.9):
+        now[0] = each
+        bar.show(50)
+    assert screen.getvalue() == ""
+    now[0] = 2.1
+    bar.show(60)
+    assert screen.getvalue().count("\r") == 1
+
+
 def test_a_bar_is_not_drawn_faster_than_eyes_are() -> None:
     """Two calls within a tenth of a second draw once; the last is always drawn."""
     screen = Screen()

@@ -35,6 +35,7 @@ def test_names() -> None:
         ("vm", ["list"]),
         ("service", ["list"]),
         ("db", ["sync", "version"]),
+        ("objectstore", ["check"]),
     ]
 
 

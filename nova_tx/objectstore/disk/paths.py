@@ -26,6 +26,13 @@ def path_of(key: bytes) -> tuple[str, ...]:
     )
 
 
+def key_of(names: Iterable[str]) -> bytes | None:
+    """The key of a file, by the names of its directories and its own; None if it is no key's."""
+    names = tuple(names)
+    key = b"".join(unquote_to_bytes(name[1:]) for name in names)
+    return key if key and path_of(key) == names else None
+
+
 def entries(names: Iterable[str]) -> list[tuple[bytes, bool, str]]:
     """What is in a directory, as (piece, is a directory, name), in the order of keys."""
     return sorted(

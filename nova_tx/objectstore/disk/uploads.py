@@ -50,7 +50,7 @@ from nova_tx.objectstore.uploads import (
     chosen_parts,
 )
 
-_UPLOADS, _UPLOAD, _DATA, _PARTS = "uploads", "upload.json", "data", "parts"
+UPLOADS, _UPLOAD, _DATA, _PARTS = "uploads", "upload.json", "data", "parts"
 #: The time at which it began, so that ids are in its order, and what nobody can guess.
 _ID = re.compile(r"[0-9a-f]{48}\Z")
 
@@ -84,11 +84,11 @@ class UploadFiles:
     def prepare(self) -> None:
         """Remove what nobody can use: of uploads that are over, and parts that did not come."""
         for bucket in self._store.buckets():
-            top = os.path.join(self._store.directory(bucket.name), _UPLOADS)
+            top = os.path.join(self._store.directory(bucket.name), UPLOADS)
             for directory, _, files in os.walk(top, topdown=False):
-                if _ID.match(os.path.basename(directory)) and _DATA in files:
+                if is_upload(directory) and _DATA in files:
                     _give_back_lost(directory)
-                elif _ID.match(os.path.basename(directory)):
+                elif is_upload(directory):
                     self._forget(bucket.name, directory)
                 elif directory != top:
                     with self._store.names:
@@ -131,7 +131,7 @@ class UploadFiles:
     def _chain(self, bucket: str, key: str, upload_id: str) -> list[str]:
         """The directories from a bucket's to an upload's."""
         chain = [self._store.directory(bucket)]
-        for name in (_UPLOADS, *path_of(check_key(key)), upload_id):
+        for name in (UPLOADS, *path_of(check_key(key)), upload_id):
             chain.append(os.path.join(chain[-1], name))
         return chain
 
@@ -237,6 +237,17 @@ class UploadFiles:
         found = [part for number, (part, _) in sorted(_parts(path).items()) if number > after]
         page = tuple(found[:limit])
         return Parts(upload, page, page[-1].number if page and len(found) > limit else None)
+
+    def stored(
+        self, bucket: str, key: str, upload_id: str
+    ) -> tuple[BinaryIO, dict[int, tuple[Part, int]]]:
+        """
+        The file of an upload's bytes, and its parts by number, each with where in it it begins.
+
+        @raise NoSuchUpload: there is no such upload.
+        """
+        path, _, file = self._open(bucket, key, upload_id)
+        return file, _parts(path)
 
     # The end of an upload.
 
@@ -345,7 +356,7 @@ class UploadFiles:
         with self._store.names:
             with contextlib.suppress(FileNotFoundError):  # another request was faster
                 os.rename(path, old)
-            top = os.path.join(self._store.directory(bucket), _UPLOADS)
+            top = os.path.join(self._store.directory(bucket), UPLOADS)
             changed = prune(os.path.dirname(path), top)
         shutil.rmtree(old, ignore_errors=True)
         return changed
@@ -388,7 +399,7 @@ class UploadFiles:
         """Keys and ids of uploads, in order."""
         if after_id and after.startswith(prefix):
             yield from ((after, each) for each in self._of(bucket, after) if each > after_id)
-        top = os.path.join(self._store.directory(bucket), _UPLOADS)
+        top = os.path.join(self._store.directory(bucket), UPLOADS)
         for entry in below(top, prefix.encode(), after.encode()):
             key = entry.key.decode()
             yield from ((key, each) for each in self._of(bucket, key))
@@ -397,6 +408,11 @@ class UploadFiles:
         with contextlib.suppress(FileNotFoundError):
             return sorted(os.listdir(os.path.dirname(self._chain(bucket, key, "")[-1])))
         return []
+
+
+def is_upload(directory: str) -> bool:
+    """Whether a directory is one of an upload, by its name."""
+    return _ID.match(os.path.basename(directory)) is not None
 
 
 def _none() -> NoSuchUpload:
