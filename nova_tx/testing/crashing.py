@@ -24,6 +24,8 @@ from nova_tx.db.schema import images, instances
 from nova_tx.ids import instance_ec2_id
 from nova_tx.local.clients import REFUSED, connect
 from nova_tx.local.libvirtd import PrivateLibvirtd
+from nova_tx.objectstore.disk.files import pieces, runs_of
+from nova_tx.objectstore.disk.store import Store
 from nova_tx.states import Power
 from nova_tx.testing.crash import AFTER, BEFORE, FILE, VARIABLE, Plan, numbered, write_plan
 from nova_tx.testing.daemons import Daemons, until
@@ -449,7 +451,37 @@ class Upload:
         yield from ()
 
 
+class UploadInParts:
+    """An object that comes in parts, and replaces one that did."""
+
+    name = "CompleteMultipartUpload"
+    old, new = (os.urandom(1000), os.urandom(100_000))
+    of = {"Bucket": "images", "Key": "p" * 100}
+
+    def prepare(self, cloud: CrashingCloud) -> None:
+        for each in cloud.s3.list_multipart_uploads(Bucket="images").get("Uploads", ()):
+            cloud.s3.abort_multipart_upload(**self.of, UploadId=each["UploadId"])
+        self._upload(cloud, self.old)
+
+    def perform(self, cloud: CrashingCloud) -> None:
+        self._upload(cloud, self.new)
+
+    def _upload(self, cloud: CrashingCloud, content: bytes) -> None:
+        of = {**self.of, "UploadId": cloud.s3.create_multipart_upload(**self.of)["UploadId"]}
+        made = cloud.s3.upload_part(PartNumber=7, Body=content, **of)
+        parts = [{"PartNumber": 7, "ETag": made["ETag"]}]
+        done = {"MultipartUpload": {"Parts": parts}, **of}
+        cloud.s3.complete_multipart_upload(**done)
+        cloud.s3.complete_multipart_upload(**done)  # again is nothing
+
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """The old object is there or the new one; an upload may still go on."""
+        file, facts = Store(str(cloud.scene.buckets_path)).open(*self.of.values())
+        if b"".join(pieces(file, runs_of(file, facts))) not in (self.old, self.new):
+            yield "the object is neither the old nor the new one"
+
+
 OPERATIONS = (
     *(Run, Terminate, Reboot, Stop, Start, Rescue, Unrescue),
-    *(Register, RegisterPlain, Deregister, Upload, CreateImage),
+    *(Register, RegisterPlain, Deregister, Upload, UploadInParts, CreateImage),
 )

@@ -191,6 +191,9 @@ def _objects(path: Path) -> Iterator[str]:
             continue
         if not (bucket / "bucket.json").is_file():
             yield f"{bucket} is no bucket"
+        for upload in sorted((bucket / "uploads").rglob("upload.json")):
+            if not (upload.parent / "data").is_file():
+                yield f"there is {upload.parent} left over"
         for file in sorted((bucket / "objects").rglob("*")):
             if file.is_file():
                 try:

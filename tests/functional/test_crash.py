@@ -16,6 +16,8 @@ import pytest
 from nova_tx.testing.crashing import OPERATIONS, CrashingCloud, Operation
 from nova_tx.testing.daemons import free_plan
 
+#: The file of the object of C{UploadInParts}.
+PLACE = f"+{'p' * 64}/={'p' * 36}"
 #: Steps without which an operation was not counted: their absence would make the test say nothing.
 LANDMARKS = {
     "RunInstances": {
@@ -75,6 +77,9 @@ LANDMARKS = {
         "nova-objectstore": ("transaction delete", "file os.rmdir images/*"),
     },
     "PutObject": {"nova-objectstore": ("answer HTTP",)},
+    "CompleteMultipartUpload": {
+        "nova-objectstore": ("answer HTTP", f"file os.rename buckets/images/objects/{PLACE}")
+    },
 }
 
 

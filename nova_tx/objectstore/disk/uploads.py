@@ -52,7 +52,7 @@ from nova_tx.objectstore.uploads import (
 
 UPLOADS, _UPLOAD, _DATA, _PARTS = "uploads", "upload.json", "data", "parts"
 #: The time at which it began, so that ids are in its order, and what nobody can guess.
-_ID = re.compile(r"[0-9a-f]{48}\Z")
+_ID = re.compile(r"[0-9a-f]{32}\Z")
 
 
 @dataclass(frozen=True)
@@ -100,7 +100,7 @@ class UploadFiles:
 
         @raise BucketNotFound: there is no such bucket.
         """
-        upload = replace(upload, id=f"{time.time_ns():016x}{secrets.token_hex(16)}")
+        upload = replace(upload, id=f"{time.time_ns():016x}{secrets.token_hex(8)}")
         *above, last = self._chain(bucket, upload.key, upload.id)
         new = self._store.unnamed()
         try:
