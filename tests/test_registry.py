@@ -182,4 +182,5 @@ def test_commands() -> None:
         "vm": ["list"],
         "service": ["list"],
         "db": ["sync", "version"],
+        "objectstore": ["check"],
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from xml.sax.saxutils import escape
 
@@ -16,6 +17,10 @@ def region(bucket: Bucket) -> str:
     return {"": "us-east-1", "EU": "eu-west-1"}.get(bucket.location, bucket.location)
 
 
+#: Characters that an XML 1.0 document can't have, not even as references.
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+
+
 def error(
     code: str,
     message: str,
@@ -27,14 +32,19 @@ def error(
     """
     What a failed request is answered with; S3 gives it no namespace.
 
-    @param members: what more there is to say of this kind of failure.
+    @param members: what more there is to say of this kind of failure; what XML has no characters
+        for is left out, for clients would read nothing then.
     """
     return document(
         "Error",
         leaf("Code", code),
-        leaf("Message", message),
-        *(leaf(name, value) for name, value in (members or {}).items()),
-        leaf("Resource", resource),
+        leaf("Message", _NO_XML.sub("?", message)),
+        *(
+            leaf(name, value)
+            for name, value in (members or {}).items()
+            if not _NO_XML.search(str(value))
+        ),
+        leaf("Resource", _NO_XML.sub("?", resource)),
         leaf("RequestId", request_id),
         leaf("HostId", host_id),
         namespace="",

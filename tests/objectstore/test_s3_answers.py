@@ -34,6 +34,7 @@ async def test_names_of_a_request(door: Asker) -> None:
     [
         ("GET", "/nothing", {}, (404, "NoSuchBucket"), {"BucketName": "nothing"}),
         ("GET", "/bucket/no", {}, (404, "NoSuchKey"), {"Key": "no"}),
+        ("GET", "/bucket/%01", {}, (404, "NoSuchKey"), {"Resource": "/bucket/%01"}),
         ("DELETE", "/bucket", {}, (409, "BucketNotEmpty"), {"BucketName": "bucket"}),
         (
             "GET",
