@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Iterable, Mapping
 from xml.sax.saxutils import escape
 
 from nova_tx.objectstore.facts import Bucket, Facts
-from nova_tx.objectstore.xml_write import document, element, leaf, moment, owner, truth
+from nova_tx.objectstore.xml_write import (
+    UNREADABLE,
+    document,
+    echo,
+    element,
+    leaf,
+    moment,
+    owner,
+    truth,
+)
 
 CONTENT_TYPE = "application/xml; charset=UTF-8"
 
@@ -15,10 +23,6 @@ CONTENT_TYPE = "application/xml; charset=UTF-8"
 def region(bucket: Bucket) -> str:
     """Where a bucket is: there is one place here, which is called as its owner likes."""
     return {"": "us-east-1", "EU": "eu-west-1"}.get(bucket.location, bucket.location)
-
-
-#: Characters that an XML 1.0 document can't have, not even as references.
-_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 
 
 def error(
@@ -38,13 +42,13 @@ def error(
     return document(
         "Error",
         leaf("Code", code),
-        leaf("Message", _NO_XML.sub("?", message)),
+        echo("Message", message),
         *(
             leaf(name, value)
             for name, value in (members or {}).items()
-            if not _NO_XML.search(str(value))
+            if not UNREADABLE.search(str(value))
         ),
-        leaf("Resource", _NO_XML.sub("?", resource)),
+        echo("Resource", resource),
         leaf("RequestId", request_id),
         leaf("HostId", host_id),
         namespace="",

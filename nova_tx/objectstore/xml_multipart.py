@@ -16,7 +16,7 @@ from nova_tx.objectstore.uploads import (
     Uploads,
 )
 from nova_tx.objectstore.xml_read import Element
-from nova_tx.objectstore.xml_write import document, element, leaf, moment, owner, truth
+from nova_tx.objectstore.xml_write import document, echo, element, leaf, moment, owner, truth
 
 _CHECKSUM = "Checksum"
 
@@ -26,7 +26,7 @@ def created(bucket: str, upload: Upload) -> bytes:
     return document(
         "InitiateMultipartUploadResult",
         leaf("Bucket", bucket),
-        leaf("Key", upload.key),
+        echo("Key", upload.key),
         leaf("UploadId", upload.id),
     )
 
@@ -61,7 +61,7 @@ def completed(bucket: str, key: str, location: str, facts: Facts) -> bytes:
         "CompleteMultipartUploadResult",
         leaf("Location", location),
         leaf("Bucket", bucket),
-        leaf("Key", key),
+        echo("Key", key),
         leaf("ETag", f'"{facts.etag}"'),
         *_checksums(facts.checksums, facts.checksum_type),
     )
@@ -92,7 +92,7 @@ def parts(bucket: str, page: Parts, after: int, limit: int, bucket_owner: str) -
     return document(
         "ListPartsResult",
         leaf("Bucket", bucket),
-        leaf("Key", upload.key),
+        echo("Key", upload.key),
         leaf("UploadId", upload.id),
         *_whose(upload, bucket_owner),
         leaf("PartNumberMarker", after),

@@ -7,6 +7,8 @@ from datetime import UTC, datetime
 from xml.sax.saxutils import escape
 
 _NAMESPACE = "http://s3.amazonaws.com/doc/2006-03-01/"
+#: What XML has no way to write, not even as a reference; clients' parsers stop there.
+UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f\ufffe\uffff]")
 
 
@@ -15,6 +17,11 @@ def leaf(tag: str, value: object) -> str:
     # S3 writes control characters as references, which its clients' parsers know of
     text = _CONTROL.sub(lambda found: f"&#x{ord(found[0]):x};", escape(str(value)))
     return f"<{tag}>{text}</{tag}>"
+
+
+def echo(tag: str, value: object) -> str:
+    """An element with a text for people, as far as XML can have it: any parser reads it."""
+    return leaf(tag, UNREADABLE.sub("\ufffd", str(value)))
 
 
 def element(tag: str, *children: str) -> str:

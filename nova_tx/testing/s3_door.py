@@ -78,10 +78,9 @@ class S3Door:
         body = request.body or b""
         if not isinstance(body, bytes | bytearray):
             body = body.read()
-        headers = {name: _text(value) for name, value in request.headers.items()}
-        headers.pop("Expect", None)  # nobody waits for that here
-        headers.setdefault("Host", url.netloc)
-        headers["Content-Length"] = str(len(body))
+        headers = {name.lower(): _text(value) for name, value in request.headers.items()}
+        headers.pop("expect", None)  # nobody waits for that here
+        headers |= {"host": url.netloc, "content-length": str(len(body))}
         target = url.path + (f"?{url.query}" if url.query else "")
         lines = [f"{request.method} {target} HTTP/1.1"]
         lines += [f"{name}: {value}" for name, value in headers.items()]

@@ -325,6 +325,8 @@ def test_deletions(client: Any) -> None:
         {"Key": "x" * 1025},
         {"Key": "kept", "ETag": "another"},
         {"Key": "kept", "VersionId": "7"},
+        {"Key": "kept", "Size": 4},
+        {"Key": "gone", "ETag": etag},
         {"Key": "nothing"},
     ]
     found = client.delete_objects(Bucket="bucket", Delete={"Objects": some, "Quiet": True})
@@ -333,8 +335,10 @@ def test_deletions(client: Any) -> None:
         "KeyTooLongError",
         "PreconditionFailed",
         "NotImplemented",
+        "NotImplemented",
+        "NoSuchKey",
     ]
-    wanted = {"Objects": [{"Key": "kept", "ETag": etag, "Size": 4}]}
+    wanted = {"Objects": [{"Key": "kept", "ETag": etag}]}
     found = client.delete_objects(Bucket="bucket", Delete=wanted)
     assert [each["Key"] for each in found["Deleted"]] == ["kept"]
 

@@ -6,6 +6,7 @@ import pytest
 
 from nova_tx.objectstore.faults import MalformedXML
 from nova_tx.objectstore.xml_read import read_xml
+from nova_tx.objectstore.xml_write import document, echo
 
 
 def test_read() -> None:
@@ -60,3 +61,11 @@ def test_what_is_not_there() -> None:
         root.find("b")
     with pytest.raises(MalformedXML, match="can't have b"):
         root.only("c")
+
+
+def test_echo() -> None:
+    """A document that only repeats a key can be read, whatever the key."""
+    key = "".join(map(chr, range(0xD800))) + "\ufffe\uffff"
+    found = read_xml(document("Error", echo("Key", key)), "Error").value("Key")
+    assert len(found) == len(key)
+    assert found[9:11] == key[9:11] and found[32:-2] == key[32:-2]

@@ -10,25 +10,27 @@ from nova_tx.errors import NovaError
 from nova_tx.objectstore.access import WRITE, usable
 from nova_tx.objectstore.action import BUCKET, Action, Asked
 from nova_tx.objectstore.answer import Answer, xml_answer
+from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.documents import document
-from nova_tx.objectstore.facts import Facts
+from nova_tx.objectstore.facts import Bucket
 from nova_tx.objectstore.faults import (
     InvalidArgument,
     MalformedXML,
     NotImplementedHere,
-    PreconditionFailed,
 )
 from nova_tx.objectstore.interfaces import Condition
+from nova_tx.objectstore.preconditions import matching
 from nova_tx.objectstore.xml_read import Element
 from nova_tx.objectstore.xml_write import document as xml_document
-from nova_tx.objectstore.xml_write import element, leaf, moment
+from nova_tx.objectstore.xml_write import element, leaf
 
 _log = Logger()
 
 _MOST = 1000
 #: Bytes of a document that names so many of the longest keys.
 _LONGEST = 2**22
-_MEMBERS = ("Key", "VersionId", "ETag", "LastModifiedTime", "Size")
+#: What only directory buckets know.
+_ELSEWHERE = ("LastModifiedTime", "Size")
 
 
 class DeleteObjects(Action):
@@ -40,18 +42,18 @@ class DeleteObjects(Action):
 
     async def run(self, asked: Asked) -> Answer:
         name = asked.call.bucket
-        await usable(self.store, asked.caller, name, WRITE)
+        bucket = await usable(self.store, asked.caller, name, WRITE)
         root = await document(asked, "Delete", most=_LONGEST, elements=_MOST * 8, digest=True)
         root.only("Object", "Quiet")
         objects = list(root.all("Object"))
         if not 0 < len(objects) <= _MOST:
             raise MalformedXML(f"1 to {_MOST} objects can be removed at a time")
-        keys = [each.only(*_MEMBERS).value("Key") for each in objects]
+        keys = [each.only("Key", "VersionId", "ETag", *_ELSEWHERE).value("Key") for each in objects]
         wanted: list[tuple[str, Condition | None]] = []
         results: list[Exception | None] = []
         for key, each in zip(keys, objects, strict=True):
             try:
-                wanted.append((key, _condition(key, each)))
+                wanted.append((key, _condition(asked.caller, bucket, key, each)))
                 results.append(None)
             except NovaError as error:
                 results.append(error)
@@ -61,9 +63,9 @@ class DeleteObjects(Action):
         return xml_answer(_result(keys, results, quiet))
 
 
-def _condition(key: str, wanted: Element) -> Condition | None:
+def _condition(caller: Caller, bucket: Bucket, key: str, wanted: Element) -> Condition | None:
     """
-    On what an object is to be removed.
+    On what an object is to be removed: that it is the one that the client believes it to be.
 
     @raise InvalidArgument, NotImplementedHere: it can't be.
     """
@@ -71,23 +73,10 @@ def _condition(key: str, wanted: Element) -> Condition | None:
         raise InvalidArgument("A key must be specified")
     if wanted.value("VersionId", "null") not in ("", "null"):
         raise NotImplementedHere("there are no versions of objects")
-    members = [each for each in wanted.children if each.name in _MEMBERS[2:]]
-    if not members:
-        return None
-
-    def condition(now: Facts | None) -> None:
-        if now is None:
-            raise PreconditionFailed("there is no such object")
-        there = {
-            "ETag": now.etag,
-            "LastModifiedTime": moment(now.modified),
-            "Size": str(now.size),
-        }
-        for each in members:
-            if each.text.strip().strip('"') not in (there[each.name], "*"):
-                raise PreconditionFailed(f"the object's {each.name} is another one")
-
-    return condition
+    if any(each.name in _ELSEWHERE for each in wanted.children):
+        raise NotImplementedHere("only directory buckets know these conditions")
+    etag = wanted.find("ETag")
+    return matching(None if etag is None else etag.text.strip(), caller, bucket)
 
 
 def _result(keys: Sequence[str], results: Sequence[Exception | None], quiet: bool) -> bytes:

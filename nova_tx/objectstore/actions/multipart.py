@@ -11,20 +11,19 @@ from nova_tx.objectstore import xml_multipart as xml
 from nova_tx.objectstore.access import READ, WRITE, usable
 from nova_tx.objectstore.action import BUCKET, OBJECT, Action, Asked
 from nova_tx.objectstore.answer import Answer, swallow, xml_answer
-from nova_tx.objectstore.calls import Call
 from nova_tx.objectstore.checksums import asked_algorithm, asked_type, expected, without
 from nova_tx.objectstore.digests import CHECKSUM
 from nova_tx.objectstore.documents import document
 from nova_tx.objectstore.facts import Bucket
 from nova_tx.objectstore.faults import (
     AccessDenied,
-    EntityTooLarge,
     InvalidArgument,
     InvalidRequest,
     MissingContentLength,
 )
 from nova_tx.objectstore.grants import asked_grants
 from nova_tx.objectstore.intake import Intake
+from nova_tx.objectstore.lengths import check_length
 from nova_tx.objectstore.metadata import kept_headers
 from nova_tx.objectstore.preconditions import to_replace
 from nova_tx.objectstore.sources import SOURCE, copied_range, source
@@ -110,8 +109,7 @@ class UploadPart(_OfUpload):
         await self.bucket(asked)
         if body.length is None:
             raise MissingContentLength("You must provide the Content-Length HTTP header.")
-        if _length(call, body.length) > LARGEST_PART:
-            raise EntityTooLarge("Your proposed upload exceeds the maximum allowed size")
+        check_length(call.headers, LARGEST_PART)
         intake = Intake(call.headers, asked.payload)
         part = await self.store.receive_part(
             call.bucket, call.key, call.query[_ID], number, body, intake
@@ -235,9 +233,3 @@ class AbortMultipartUpload(_OfUpload):
         await self.bucket(asked)
         await self.store.abort(call.bucket, call.key, call.query[_ID])
         return Answer(204)
-
-
-def _length(call: Call, length: int) -> int:
-    """The bytes of the object in a body."""
-    text = call.headers.get("x-amz-decoded-content-length", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) <= 18 else length

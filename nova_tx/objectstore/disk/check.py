@@ -17,7 +17,8 @@ from nova_tx.errors import BucketNotFound, KeyNotFound
 from nova_tx.objectstore.disk.buckets import BUCKET, LOCKS, NEW, OBJECTS
 from nova_tx.objectstore.disk.paths import key_of
 from nova_tx.objectstore.disk.store import Store
-from nova_tx.objectstore.disk.uploads import UPLOADS, UploadFiles, is_upload
+from nova_tx.objectstore.disk.upload_directory import is_one
+from nova_tx.objectstore.disk.uploads import UPLOADS, UploadFiles
 from nova_tx.objectstore.disk.verify import wrong, wrong_part
 from nova_tx.objectstore.faults import Damaged, NoSuchUpload
 from nova_tx.objectstore.names import check_bucket
@@ -230,7 +231,7 @@ class Check:
     def _ended(self, directory: str, top: bool = False) -> None:
         """Directories of uploads that are over."""
         names = _names(directory)
-        if is_upload(directory):
+        if is_one(directory):
             if "data" not in names:
                 self._suspect(directory, "is of an upload that is over", lambda: _has(directory))
             return

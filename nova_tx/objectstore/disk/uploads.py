@@ -1,40 +1,34 @@
 """
 Files of objects that come in parts. Everything here blocks: call it in a thread.
 
-C{<path>/<bucket>/uploads/} has a directory for each upload, where a file of its key would be among
-objects.  In it, C{upload.json} is what is known of it, C{data} the bytes of its parts, each where
-room was reserved for it when it began to come, and C{parts} a line for each part that is there.
-To be complete, C{data} gets what is put behind the bytes of an object, and becomes the object by a
-rename: however large it is, nothing is copied, and an upload is over when it has no C{data}.
+C{<path>/<bucket>/uploads/} has an L{upload_directory} for each, where a file of its key would be
+among objects.  A part is written where room was reserved for it when it began to come.
+To be complete, the file of the parts gets what is put behind the bytes of an object, and becomes
+the object by a rename: however large it is, nothing is copied.
 """
 
 from __future__ import annotations
 
 import contextlib
-import errno
-import fcntl
-import json
 import os
-import re
-import secrets
 import shutil
-import time
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, replace
-from typing import Any, BinaryIO
+from dataclasses import dataclass, replace
+from typing import BinaryIO
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.disk import upload_directory as directories
 from nova_tx.objectstore.disk.files import (
     facts_bytes,
     give_back,
     give_back_others,
     merged,
     read_kept,
-    write_small,
 )
 from nova_tx.objectstore.disk.paths import path_of
-from nova_tx.objectstore.disk.store import SMALL, Store
+from nova_tx.objectstore.disk.store import Store
 from nova_tx.objectstore.disk.tree import below, prune
+from nova_tx.objectstore.disk.upload_directory import DATA
 from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.interfaces import Condition
@@ -50,9 +44,7 @@ from nova_tx.objectstore.uploads import (
     chosen_parts,
 )
 
-UPLOADS, _UPLOAD, _DATA, _PARTS = "uploads", "upload.json", "data", "parts"
-#: The time at which it began, so that ids are in its order, and what nobody can guess.
-_ID = re.compile(r"[0-9a-f]{32}\Z")
+UPLOADS = "uploads"
 
 
 @dataclass(frozen=True)
@@ -86,9 +78,9 @@ class UploadFiles:
         for bucket in self._store.buckets():
             top = os.path.join(self._store.directory(bucket.name), UPLOADS)
             for directory, _, files in os.walk(top, topdown=False):
-                if is_upload(directory) and _DATA in files:
-                    _give_back_lost(directory)
-                elif is_upload(directory):
+                if directories.is_one(directory) and DATA in files:
+                    directories.give_back_lost(directory)
+                elif directories.is_one(directory):
                     self._forget(bucket.name, directory)
                 elif directory != top:
                     with self._store.names:
@@ -100,21 +92,11 @@ class UploadFiles:
 
         @raise BucketNotFound: there is no such bucket.
         """
-        upload = replace(upload, id=f"{time.time_ns():016x}{secrets.token_hex(8)}")
+        upload = replace(upload, id=directories.new_id())
         *above, last = self._chain(bucket, upload.key, upload.id)
         new = self._store.unnamed()
         try:
-            os.mkdir(new, 0o700)
-            for name, content in (
-                (_UPLOAD, json.dumps(asdict(upload)).encode()),
-                (_DATA, b""),
-                (_PARTS, b""),
-            ):
-                descriptor = write_small(os.path.join(new, name), content)
-                try:
-                    self._store.settle(descriptor)
-                finally:
-                    os.close(descriptor)
+            directories.make(new, upload, self._store.settle)
             self._store.sync([new])
             with self._store.names:
                 for directory in above[1:]:
@@ -141,16 +123,10 @@ class UploadFiles:
 
         @raise NoSuchUpload: there is none.
         """
-        if not _ID.match(upload_id):
-            raise _none()
+        if not directories.is_id(upload_id):
+            raise directories.over()
         path = self._chain(bucket, key, upload_id)[-1]
-        try:
-            upload = _read_upload(path)
-            file = open(os.path.join(path, _DATA), "r+b", buffering=SMALL)  # noqa: SIM115
-        except (FileNotFoundError, NotADirectoryError):
-            raise _none() from None
-        fcntl.flock(file, fcntl.LOCK_SH)  # until it is closed, by whoever dies, too
-        return path, upload, file
+        return path, *directories.opened(path)
 
     # Parts.
 
@@ -163,7 +139,7 @@ class UploadFiles:
         path, upload, file = self._open(bucket, key, upload_id)
         try:
             with self._store.names:
-                _check(path)
+                directories.check(path)
                 first = os.fstat(file.fileno()).st_size
                 os.ftruncate(file.fileno(), first + size)
             file.seek(first)
@@ -180,22 +156,19 @@ class UploadFiles:
         @raise InvalidRequest: by L{check_part}.
         """
         part = Part(number, facts.size, facts.etag, facts.modified, facts.checksums)
-        # in a line of its own, even if what was to be the last one is not whole
-        line = b"\n%s\n" % json.dumps({**asdict(part), "first": room.first}).encode()
         try:
             check_part(room.upload, facts.checksums)
             room.file.flush()
             self._store.settle(room.file.fileno())
             with self._store.names:
-                _check(room.path)
-                log = os.open(os.path.join(room.path, _PARTS), os.O_WRONLY | os.O_APPEND)
+                directories.check(room.path)
+                log = directories.open_lines(room.path)
         except BaseException:
             self.give_up(room)
             raise
         # from here on the line may be there, and the bytes with it
         try:
-            if os.write(log, line) < len(line):
-                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            directories.add_line(log, part, room.first)
             self._store.settle(log)
         finally:
             os.close(log)
@@ -234,7 +207,9 @@ class UploadFiles:
         """
         path, upload, file = self._open(bucket, key, upload_id)
         file.close()
-        found = [part for number, (part, _) in sorted(_parts(path).items()) if number > after]
+        found = [
+            part for number, (part, _) in sorted(directories.parts(path).items()) if number > after
+        ]
         page = tuple(found[:limit])
         return Parts(upload, page, page[-1].number if page and len(found) > limit else None)
 
@@ -247,7 +222,11 @@ class UploadFiles:
         @raise NoSuchUpload: there is no such upload.
         """
         path, _, file = self._open(bucket, key, upload_id)
-        return file, _parts(path)
+        try:
+            return file, directories.parts(path)
+        except BaseException:
+            file.close()
+            raise
 
     # The end of an upload.
 
@@ -268,21 +247,28 @@ class UploadFiles:
         @raise PreconditionFailed: by the condition.
         """
         try:
-            path, upload, file = self._open(bucket, key, upload_id)
-        except NoSuchUpload:
+            return self._complete(bucket, key, upload_id, completion, condition)
+        except NoSuchUpload:  # perhaps since it is the object
             return self._completed(bucket, key, upload_id)
+
+    def _complete(
+        self,
+        bucket: str,
+        key: str,
+        upload_id: str,
+        completion: Completion,
+        condition: Condition | None,
+    ) -> Facts:
+        path, upload, file = self._open(bucket, key, upload_id)
         with file:
-            there = _parts(path)
+            there = directories.parts(path)
             parts = chosen_parts(
                 upload, {number: part for number, (part, _) in there.items()}, completion
             )
             facts = assembled(upload, parts, completion)
             runs = [(there[part.number][1], part.size) for part in parts]
             end = facts_bytes(facts, merged(runs), upload_id)
-            try:
-                self._become(path, file, bucket, key, end, condition)
-            except NoSuchUpload:
-                return self._completed(bucket, key, upload_id)
+            self._become(path, file, bucket, key, end, condition)
             size = os.fstat(file.fileno()).st_size
             give_back_others(file.fileno(), [*runs, (size - len(end), len(end))], size)
         self._forget(bucket, path)
@@ -305,7 +291,7 @@ class UploadFiles:
         """
 
         def is_ready(now: Facts | None) -> None:
-            _check(path)
+            directories.check(path)
             if os.fstat(file.fileno()).st_size != size:
                 raise _Grown
             if condition is not None:
@@ -313,14 +299,14 @@ class UploadFiles:
 
         while True:
             with self._store.names:
-                _check(path)
+                directories.check(path)
                 file.seek(0, os.SEEK_END)
                 file.write(end)
                 file.flush()
                 size = file.tell()
             self._store.settle(file.fileno())
             with contextlib.suppress(_Grown):
-                self._store.sync(self._store.name(os.path.join(path, _DATA), bucket, key, is_ready))
+                self._store.sync(self._store.name(os.path.join(path, DATA), bucket, key, is_ready))
                 return
 
     def _completed(self, bucket: str, key: str, upload_id: str) -> Facts:
@@ -332,10 +318,10 @@ class UploadFiles:
         try:
             file, facts = self._store.open(bucket, key)
         except KeyNotFound:
-            raise _none() from None
+            raise directories.over() from None
         with file:
             if not upload_id or read_kept(file).upload != upload_id:
-                raise _none()
+                raise directories.over()
         # who made it the object may have died before it was safe
         self._store.sync(reversed(self._store.directories(bucket, key)))
         return facts
@@ -408,55 +394,3 @@ class UploadFiles:
         with contextlib.suppress(FileNotFoundError):
             return sorted(os.listdir(os.path.dirname(self._chain(bucket, key, "")[-1])))
         return []
-
-
-def is_upload(directory: str) -> bool:
-    """Whether a directory is one of an upload, by its name."""
-    return _ID.match(os.path.basename(directory)) is not None
-
-
-def _none() -> NoSuchUpload:
-    return NoSuchUpload("the upload does not exist; it may have been completed or aborted")
-
-
-def _check(path: str) -> None:
-    """
-    See that an upload goes on; the names are held.
-
-    @raise NoSuchUpload: it is over.
-    """
-    if not os.path.exists(os.path.join(path, _DATA)):
-        raise _none()
-
-
-def _give_back_lost(path: str) -> None:
-    """Let go of the room of parts that did not come, if nobody is about to fill it."""
-    with contextlib.suppress(FileNotFoundError), open(os.path.join(path, _DATA), "r+b") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            used = [(first, part.size) for part, first in _parts(path).values()]
-            _check(path)  # else it became an object, which ends where nothing is used
-        except (BlockingIOError, NoSuchUpload):
-            return
-        give_back_others(file.fileno(), used, os.fstat(file.fileno()).st_size)
-
-
-def _read_upload(path: str) -> Upload:
-    with open(os.path.join(path, _UPLOAD), "rb") as file:
-        known: dict[str, Any] = json.load(file)
-    known["grants"] = tuple((who, what) for who, what in known["grants"])
-    return Upload(**known)
-
-
-def _parts(path: str) -> dict[int, tuple[Part, int]]:
-    """The parts of an upload by number, each with where it begins in the file."""
-    found = {}
-    with open(os.path.join(path, _PARTS), "rb") as file:
-        for line in file:
-            try:
-                known = json.loads(line)
-            except ValueError:  # what was not written whole was not acknowledged
-                continue
-            first = known.pop("first")
-            found[known["number"]] = (Part(**known), first)
-    return found
