@@ -60,6 +60,9 @@ class Body:
         self._paused = False
         if not self.small:
             self._pause()
+        if self.ended:
+            # S3 says it even then; botocore before 1.44 mistakes later answers if it does not
+            self._go_on()
 
     @property
     def small(self) -> bool:
@@ -118,9 +121,7 @@ class Body:
             if self._lost is not None:
                 self._lost.raiseException()
             self._waiting = Deferred()
-            if self._expecting:
-                self._expecting = False
-                self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+            self._go_on()
             self._resume()
             self.awaited = True
             try:
@@ -138,6 +139,11 @@ class Body:
             self._channel.loseConnection()
         else:
             self._resume()
+
+    def _go_on(self) -> None:
+        if self._expecting:
+            self._expecting = False
+            self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def _pause(self) -> None:
         if not self._paused:

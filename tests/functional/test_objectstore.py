@@ -268,6 +268,18 @@ def test_continue(server: Server) -> None:
         assert b"<Code>NoSuchBucket</Code>" in answer
 
 
+def test_continue_to_nothing(server: Server) -> None:
+    """Who asks before sending no bytes is told to go on, too: botocore before 1.44 takes the next
+    answer on the connection for another one if the first comes at once."""
+    server.boto3().create_bucket(Bucket="bucket")
+    with (
+        server.begin_put("/bucket/key", 0, Expect="100-continue") as connection,
+        connection.makefile("rb") as answers,
+    ):
+        assert answers.readline() + answers.readline() == b"HTTP/1.1 100 Continue\r\n\r\n"
+        assert answers.readline().startswith(b"HTTP/1.1 200 ")
+
+
 def test_refused_while_sending(server: Server) -> None:
     """A client that does not ask first still reads why it was refused."""
     connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
