@@ -26,6 +26,7 @@ from txamqp.spec import load
 import nova_tx.rpc
 from nova_tx.errors import RemoteTimeout, StartupError, Unavailable, Unroutable
 from nova_tx.flags import BusFlags
+from nova_tx.log import background
 from nova_tx.rpc.amqp import AmqpRPC
 from nova_tx.rpc.amqp_channel import Channel, Incoming
 from nova_tx.rpc.amqp_client import Client
@@ -386,6 +387,18 @@ async def test_queued_messages_survive(mortal: RabbitMQ, opened: Opener) -> None
     await soon(rpc.serve("compute", "a", service))
     await service.after(10)
     assert service.events == list(range(10))
+
+
+async def test_closed_with_casts_on_their_way(broker: RabbitMQ, bus: Bus, opened: Opener) -> None:
+    """What was cast, and waited for by nobody, arrives though its sender closes at once."""
+    service = Service()
+    await soon(bus.there.serve("compute", "a", service))
+    leaving = await opened(broker)
+    for number in range(200):
+        _ = background(leaving.cast(JOHN, "compute", "note", {"value": number}), "a cast")
+    await soon(leaving.close())
+    await service.after(200)
+    assert sorted(service.events) == list(range(200))
 
 
 async def test_call_across_a_restart(mortal: RabbitMQ, opened: Opener) -> None:
