@@ -198,7 +198,7 @@ class Authority:
 
     def _make_directory(self, path: str) -> None:
         if not os.path.isdir(path):
-            os.makedirs(path, mode=0o700)
+            os.makedirs(path, mode=0o700, exist_ok=True)  # another may make it at this moment
             self._give(path)
 
     def _give(self, file: int | str) -> None:

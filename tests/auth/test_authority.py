@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography import x509
@@ -151,6 +152,18 @@ def test_at_once(tmp_path: Path) -> None:
     for each in issued:
         x509.load_pem_x509_certificate(each.certificate).verify_directly_issued_by(root)
     assert len({each.file_name for each in issued}) == 4
+
+
+def test_made_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A directory that another process makes just before this one is as good as one's own."""
+    make = os.makedirs
+
+    def after_another(path: str, **how: Any) -> None:
+        make(path, 0o700, exist_ok=True)
+        make(path, **how)
+
+    monkeypatch.setattr(os, "makedirs", after_another)
+    assert Authority(flags_for(tmp_path)).certificate()
 
 
 def test_interrupted(tmp_path: Path) -> None:
