@@ -228,13 +228,15 @@ class Operation(Protocol):
 
 
 class Run:
-    """RunInstances, on a host that has not the image yet."""
+    """RunInstances, on a host that has not the image yet, by an API that was not asked of late."""
 
     name = "RunInstances"
 
     def prepare(self, cloud: CrashingCloud) -> None:
         shutil.rmtree(cloud.directory / "instances" / "_base")
         (cloud.directory / "instances" / "_base").mkdir()
+        # whose image is changed through an API, the API looks at it again
+        cloud.ec2.modify_image_attribute(ImageId=cloud.image, Description={"Value": "boots"})
 
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.ec2.run_instances(ImageId=cloud.image, MinCount=1, MaxCount=1, InstanceType="m1.tiny")
