@@ -16,6 +16,7 @@ import pytest
 import nova_tx
 
 GROUND = (
+    "access_log",
     "bar",
     "block_devices",
     "context",

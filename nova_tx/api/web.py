@@ -13,11 +13,10 @@ from typing import Any
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.logger import Logger
 from twisted.python.failure import Failure
-from twisted.web.iweb import IAccessLogFormatter
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
-from zope.interface import provider
 
+from nova_tx.access_log import access_line
 from nova_tx.errors import NovaError, TooManyRequests
 from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
@@ -148,15 +147,6 @@ class BoundedRequest(Request):
             % (told.content_type.encode(), len(told.body), told.body)
         )
         self.channel.loseConnection()
-
-
-@provider(IAccessLogFormatter)
-def access_line(timestamp: str, request: Request) -> str:
-    """A line of the access log; queries are left out: signatures and user data are in them."""
-    path = request.uri.partition(b"?")[0].decode("latin-1")
-    who = getattr(request.getClientAddress(), "host", "-")
-    what = f"{request.method.decode('latin-1')} {path}".encode("unicode_escape").decode()
-    return f"{who} {timestamp} {what} {request.code} {request.sentLength}"
 
 
 def _too_long() -> Answer:

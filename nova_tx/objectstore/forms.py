@@ -162,7 +162,7 @@ class _Head:
         after = bytes(self._come[length : length + 2])
         if after == b"--":
             raise InvalidArgument("POST requires exactly one file upload per request.")
-        if not b"\r\n".startswith(after):
+        if not (b"\r\n".startswith(after) or b"--".startswith(after)):
             raise MalformedPost("the body is not multipart/form-data")
         end = self._come.find(b"\r\n\r\n", length)
         return None if end < 0 else end + 4

@@ -11,6 +11,7 @@ from twisted.internet.task import LoopingCall
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
+from nova_tx.access_log import access_line
 from nova_tx.auth.admission import Admission
 from nova_tx.auth.authority import Authority
 from nova_tx.auth.interfaces import IUsers
@@ -62,6 +63,7 @@ class StreamingSite(Site):
             Resource(),
             StreamingRequest,
             parsePOSTFormSubmission=False,
+            logFormatter=access_line,
             reactor=reactor,
             timeout=patience,
         )

@@ -13,7 +13,8 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import Request, Site
 
-from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, access_line, bounded_site
+from nova_tx.access_log import access_line
+from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, bounded_site
 from nova_tx.errors import Conflict, Unavailable
 from nova_tx.testing.ec2 import Door
 

@@ -267,6 +267,9 @@ def test_buckets(server: Server, bucket: str) -> None:
     joe.put_bucket_acl(Bucket=bucket, ACL="public-read-write")
     anybody.put_object(Bucket=bucket, Key="x", Body=b"4")
     assert joe.get_object(Bucket=bucket, Key="x")["Body"].read() == b"4"  # nobody's is joe's
+    anybody.put_object(Bucket=bucket, Key="x", Body=b"5", Tagging="a=b")
+    joe.copy_object(Bucket=bucket, Key="y", CopySource=f"{bucket}/x")
+    assert joe.get_object_tagging(Bucket=bucket, Key="y")["TagSet"] == [{"Key": "a", "Value": "b"}]
     anybody.delete_object(Bucket=bucket, Key="x")
     joe.delete_object(Bucket=bucket, Key="hers")
     assert _refused(anybody.list_buckets) == denied

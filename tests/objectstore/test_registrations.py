@@ -22,6 +22,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from nova_tx.context import RequestContext
 from nova_tx.db import certificates, images
+from nova_tx.errors import ImageNotFound
 from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import EMPTY_SHA1, Manifest, Part
 from nova_tx.model.images import Image, NewImage
@@ -351,6 +352,30 @@ async def test_refused_xml(running: RunningObjectstore, text: bytes, reason: str
     assert image.state == "failed"
     assert reason in str(image.state_reason)
     assert _left(running) == [".new"]
+
+
+def _grant(running: RunningObjectstore, *keys: str) -> None:
+    for key in keys:
+        running.store.change("bucket", key, lambda facts: replace(facts, grants=(("eve", "READ"),)))
+
+
+async def test_another_projects_bundle(running: RunningObjectstore) -> None:
+    """A bundle is registered by who may read all of it, and by nobody else."""
+    _upload(running, part_bytes=65536)
+    eve = RequestContext("eve", "eve")
+    with pytest.raises(ImageNotFound):
+        await running.images.register(eve, NewImage(LOCATION))
+    _grant(running, "disk.manifest.xml")
+    image_id = await running.images.register(eve, NewImage(LOCATION))
+    await running.settled(image_id)
+    found = await running.images.show(eve, image_id)
+    assert (found.state, found.owner) == ("failed", "eve")
+    assert "may not be read" in str(found.state_reason)
+    parts = running.store.listing("bucket", "disk.part", "", "", 1000)
+    _grant(running, *(key for key, _ in parts.objects))
+    image_id = await running.images.register(eve, NewImage(LOCATION))
+    await running.settled(image_id)
+    assert (await running.images.show(eve, image_id)).state == "available"
 
 
 @pytest.mark.parametrize(("signer", "state"), [("joe", "available"), ("eve", "failed")])

@@ -56,7 +56,8 @@ class CopyObject(Action):
 
         with closing(await source(self.store, asked)) as found:
             check_size(found.facts.size)
-            if tags is None and found.facts.tags and not asked.caller.may_use(found.facts.owner):
+            owner = found.facts.owner or (await self.store.bucket(source_of(headers)[0])).owner
+            if tags is None and found.facts.tags and not asked.caller.may_use(owner):
                 raise AccessDenied("the tags are their owner's: give others, or none")
             algorithm = asked_algorithm(headers)
             facts = await self.store.copy(
