@@ -20,6 +20,7 @@ GROUND = (
     "bar",
     "block_devices",
     "context",
+    "disk",
     "errors",
     "flagfile",
     "flags",
@@ -54,7 +55,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # rows and facts
     "db": (),
     "auth": ("auth.interfaces", "db"),
-    "image": ("image.interfaces", "auth", "auth.interfaces"),
+    "image": ("image.interfaces", "auth", "auth.interfaces", "db"),
     "network.managers": ("db", "network.fabric.interfaces"),
     "scheduler.policies": (),
     "worker": ("rpc.interfaces",),

@@ -16,10 +16,10 @@ from nova_tx.context import RequestContext
 from nova_tx.db import announced_images, images
 from nova_tx.db.engine import Database
 from nova_tx.errors import ImageError, ImageUnavailable, WrongState
+from nova_tx.image.formats import check_raw
 from nova_tx.model.images import Image
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.disk.files import Writer
-from nova_tx.objectstore.formats import check_raw
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool
 

@@ -3,7 +3,7 @@ Other programs that read what users uploaded: in bounds of time, memory and room
 
 They are told what a file is, and that it is a file: nothing is left for them to
 find out from what is in it.  That it names no other file was seen before
-(L{nova_tx.objectstore.formats}); here C{qemu-img} is asked whether it agrees.
+(L{nova_tx.image.formats}); here C{qemu-img} is asked whether it agrees.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
 from nova_tx.errors import ImageError, ProcessFailed
-from nova_tx.objectstore.formats import Disk
+from nova_tx.image.formats import Disk
 from nova_tx.process import IRunner, Result
 
 _log = Logger()

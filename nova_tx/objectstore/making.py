@@ -19,10 +19,11 @@ from nova_tx.auth.roles import Roles
 from nova_tx.db import certificates, images
 from nova_tx.db.engine import Database
 from nova_tx.errors import BucketNotFound, ImageError, ImageNotFound, InvalidInput, KeyNotFound
+from nova_tx.image import formats
 from nova_tx.image import manifest as manifests
 from nova_tx.image.manifest import Manifest
 from nova_tx.model.images import Image, NewImage
-from nova_tx.objectstore import formats, unbundle, unpacking
+from nova_tx.objectstore import unbundle, unpacking
 from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.conversion import Conversion, Stopped
 from nova_tx.objectstore.faults import AccessDenied

@@ -1,4 +1,4 @@
-"""Where the files of images are: a directory for each, which is there whole or not at all."""
+"""Where the files of images are made, and put in their places."""
 
 from __future__ import annotations
 
@@ -8,18 +8,19 @@ import secrets
 import shutil
 from threading import Lock
 
+from nova_tx.disk import sync_directory
 from nova_tx.ids import check_image_id
+from nova_tx.image.shelf import ImageFiles
 from nova_tx.objectstore.claims import Claims
-from nova_tx.objectstore.disk.files import sync_directory
 from nova_tx.objectstore.disk.sharing import Alone, SharedLock, TurnLock, Workspace
 from nova_tx.objectstore.threads import IPool
 
 _WORK, _CLAIMS, _LOCK, _TURNS = ".new", ".claims", ".lock", ".turns"
 
 
-class Shelf:
+class Shelf(ImageFiles):
     """
-    The directory C{images_path}.
+    The directory C{images_path}, of who registers images.
 
     @ivar changing: held by who puts a file there, or takes it away, by what its row says.
     @ivar claims: of those who make an image's file, or remove it with its row.
@@ -31,7 +32,7 @@ class Shelf:
         @param pool: where others are waited for.
         @param shared: other processes write there, too, and know it.
         """
-        self._path = path
+        super().__init__(path)
         self._space = Workspace(os.path.join(path, _WORK), shared)
         self._work = self._space.path
         lock = os.path.join(path, _LOCK)
@@ -49,10 +50,6 @@ class Shelf:
         self._space.close()
         if isinstance(self._alone, SharedLock):
             self._alone.close()
-
-    def file(self, image_id: str) -> str:
-        """Where an image's file is."""
-        return os.path.join(self._path, check_image_id(image_id), "image")
 
     def scratch(self, image_id: str) -> str:
         """Where a registration has its files while it works on an image."""
@@ -72,7 +69,7 @@ class Shelf:
         sync_directory(self._path)
 
     def discard(self, image_id: str) -> None:
-        """Remove an image's files."""
-        for directory in (self.scratch(image_id), os.path.dirname(self.file(image_id))):
-            with contextlib.suppress(FileNotFoundError):
-                shutil.rmtree(directory)
+        """Remove an image's files, also those of a registration."""
+        with contextlib.suppress(FileNotFoundError):
+            shutil.rmtree(self.scratch(image_id))
+        super().discard(image_id)

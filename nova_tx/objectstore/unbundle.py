@@ -26,8 +26,8 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
 from nova_tx.errors import ImageError
+from nova_tx.image.formats import check_raw
 from nova_tx.image.manifest import EMPTY_SHA1, Manifest
-from nova_tx.objectstore.formats import check_raw
 
 _CHUNK = 2**20
 #: Bytes of headers, of sparse files' maps and of filling that a tar may have.

@@ -9,8 +9,8 @@ import pytest
 from twisted.internet.defer import Deferred
 
 from nova_tx.errors import ImageError, ProcessFailed
+from nova_tx.image.formats import Disk
 from nova_tx.objectstore.conversion import Conversion, Stopped, bounded, check_said, source_options
-from nova_tx.objectstore.formats import Disk
 from nova_tx.process import Result
 from nova_tx.testing.runner import FakeRunner, hang, missing
 

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, BinaryIO
 
+from nova_tx.disk import sync_directory as sync_directory
 from nova_tx.objectstore.facts import Facts
 
 _MAGIC = b"nova-tx2"
@@ -265,12 +266,3 @@ def pieces(file: BinaryIO, runs: Runs) -> Iterator[bytes]:
             while data := file.read(min(_PIECE, count)):
                 count -= len(data)
                 yield data
-
-
-def sync_directory(path: str) -> None:
-    """Have a directory's names safe on the disk."""
-    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from nova_tx.errors import ImageError
-from nova_tx.objectstore.formats import RAW, Disk, inspect, packed
+from nova_tx.image.formats import RAW, Disk, inspect, packed
 
 LIMIT = 2**40
 
