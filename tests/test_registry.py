@@ -158,7 +158,10 @@ def test_drivers() -> None:
             "nova.scheduler.simple.SimpleScheduler",
             "simple",
         },
-        IImages: {"nova.image.s3.S3ImageService", "s3", "memory"},
+        IImages: {
+            *("nova.image.s3.S3ImageService", "s3", "memory"),
+            *("nova.image.local.LocalImageService", "local"),
+        },
         IUsers: {"nova.auth.dbdriver.DbDriver", "database", "memory"},
     }
 

@@ -2,7 +2,8 @@
 Images whose files are brought as they are, by compute hosts: disks of instances.
 
 A file comes whole, is checked and safe on the disk before its row says available;
-until then there is nothing to see.  Bringing it again is harmless.
+until then there is nothing to see.  Bringing it again is harmless.  One that has its
+place while its row does not say so goes with the next that is brought, or with the image.
 """
 
 from __future__ import annotations
@@ -36,12 +37,6 @@ class Arrivals:
         self._max_bytes = max_bytes
         self._database = database
         self._bodies = bodies
-
-    async def start(self) -> None:
-        """Remove files that had their place already, while their rows did not say so yet."""
-        async with self._shelf.changing:
-            for image in await self._database.read(announced_images.awaited):
-                await self._bodies.run(self._shelf.discard, image.image_id)
 
     async def receive(
         self, context: RequestContext, image_id: str, body: Body, payload: Payload

@@ -10,12 +10,12 @@ from threading import Lock
 
 from nova_tx.disk import sync_directory
 from nova_tx.ids import check_image_id
-from nova_tx.image.shelf import ImageFiles
+from nova_tx.image.shelf import WORK, ImageFiles
 from nova_tx.objectstore.claims import Claims
 from nova_tx.objectstore.disk.sharing import Alone, SharedLock, TurnLock, Workspace
 from nova_tx.objectstore.threads import IPool
 
-_WORK, _CLAIMS, _LOCK, _TURNS = ".new", ".claims", ".lock", ".turns"
+_CLAIMS, _LOCK, _TURNS = ".claims", ".lock", ".turns"
 
 
 class Shelf(ImageFiles):
@@ -33,7 +33,7 @@ class Shelf(ImageFiles):
         @param shared: other processes write there, too, and know it.
         """
         super().__init__(path)
-        self._space = Workspace(os.path.join(path, _WORK), shared)
+        self._space = Workspace(os.path.join(path, WORK), shared)
         self._work = self._space.path
         lock = os.path.join(path, _LOCK)
         self._alone: Alone = SharedLock(lock) if shared else Lock()

@@ -197,7 +197,6 @@ class Objectstore:
         try:
             await self._store.open()
             await self._pools[0].run(self._shelf.prepare)
-            await self._arrivals.start()
             await self._registrations.start()
         except OSError as error:
             raise StartupError(f"can't use {error.filename}: {error.strerror}") from None
