@@ -12,19 +12,7 @@ from typing import Any
 from urllib.parse import quote
 from xml.sax.saxutils import unescape
 
-from treq.client import HTTPClient
-from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.error import ConnectError, ConnectionClosed
-from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.internet.threads import deferToThread
-from twisted.web.client import (
-    Agent,
-    HTTPConnectionPool,
-    RequestGenerationFailed,
-    RequestTransmissionFailed,
-    ResponseFailed,
-)
-from twisted.web.http_headers import Headers
 from zope.interface import implementer
 
 from nova_tx.auth.interfaces import IUsers
@@ -47,18 +35,14 @@ from nova_tx.errors import (
 )
 from nova_tx.flags import S3Flags
 from nova_tx.ids import new_image_id
+from nova_tx.image.exchange import Exchange
 from nova_tx.image.interfaces import IImages
-from nova_tx.image.receiver import receive
-from nova_tx.image.sender import FileSender, within
+from nova_tx.image.sender import FileSender
 from nova_tx.image.wire import change_to_wire, from_wire, new_to_wire, tags_to_wire
 from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
-#: Seconds until an answer begins, and until the next piece of it.
-PATIENCE = 60.0
 #: Bytes of an answer that takes long enough to be read by a thread.
 _LONG = 2**16
-#: Bytes of the longest answer that is read into memory.
-_LONGEST = 2**26
 _TRIES = 3
 #: Ids that one request asks for.
 _AT_ONCE = 50
@@ -82,14 +66,6 @@ _WORDS: dict[str, type[NovaError]] = {
     "InvalidBucketName": InvalidInput,
     "MissingParameter": InvalidInput,
 }
-_NO_ANSWER = (
-    ConnectError,
-    ConnectTimeout,
-    ConnectionClosed,
-    TimeoutError,
-    RequestTransmissionFailed,
-    ResponseFailed,
-)
 
 
 @implementer(IImages)
@@ -105,15 +81,14 @@ class ObjectstoreImages:
         self._host = f"{s3.s3_host}:{s3.s3_port}"
         self._users = users
         self._reactor = reactor
-        self._pool = HTTPConnectionPool(reactor, persistent=True)
-        self._client = HTTPClient(Agent(reactor, connectTimeout=10.0, pool=self._pool))
+        self._exchange = Exchange(reactor, "the image service")
 
     async def open(self) -> None:
         """Connections are made when they are needed."""
 
     async def close(self) -> None:
         """Close the connections that wait for use."""
-        await self._pool.closeCachedConnections()
+        await self._exchange.close()
 
     async def list(
         self, context: RequestContext, image_ids: tuple[str, ...] = ()
@@ -166,7 +141,7 @@ class ObjectstoreImages:
             image_id = new_image_id()
             try:
                 query = [("image_id", image_id), *said]
-                await self._collect(await self._request(context, "PUT", "", query, body))
+                await self._exchange.collect(await self._request(context, "PUT", "", query, body))
                 return image_id
             except DuplicateImageName:
                 raise
@@ -183,7 +158,7 @@ class ObjectstoreImages:
             sender = FileSender(file, os.fstat(file.fileno()).st_size, self._reactor)
             try:
                 response = await self._request(context, "PUT", below, (), sender)
-                await self._collect(response)
+                await self._exchange.collect(response)
             finally:
                 await sender.ended()
 
@@ -194,41 +169,19 @@ class ObjectstoreImages:
     async def change(self, context: RequestContext, image_id: str, wanted: ImageChange) -> None:
         body = json.dumps(change_to_wire(wanted)).encode()
         query = [("image_id", image_id)]
-        await self._collect(await self._request(context, "POST", "", query, body))
+        await self._exchange.collect(await self._request(context, "POST", "", query, body))
 
     async def deregister(self, context: RequestContext, image_id: str) -> None:
         await self._read(context, "DELETE", [("image_id", image_id)])
 
     async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
         response = await self._request(context, "GET", f"/{quote(image_id, safe='')}/image", ())
-        expected = response.length
-        with open(path, "wb", buffering=2**18) as file:
-            size = await receive(response, file.write, self._reactor, PATIENCE)
-        if size != expected:
-            raise ImageError(f"{size} bytes of image {image_id} came, not {expected}")
-        return size
+        return await self._exchange.save(response, path)
 
     async def _read(
         self, context: RequestContext, method: str, query: Sequence[tuple[str, str]]
     ) -> bytes:
-        return await self._collect(await self._request(context, method, "", query))
-
-    async def _collect(self, response: Any) -> bytes:
-        pieces: list[bytes] = []
-        left = _LONGEST
-
-        def keep(data: bytes) -> None:
-            nonlocal left
-            left -= len(data)
-            if left < 0:
-                raise Unavailable("the image service's answer is too long")
-            pieces.append(data)
-
-        try:
-            await receive(response, keep, self._reactor, PATIENCE)
-        except ImageError as error:
-            raise Unavailable(f"the image service does not answer: {error}") from None
-        return b"".join(pieces)
+        return await self._exchange.collect(await self._request(context, method, "", query))
 
     async def _request(
         self,
@@ -257,20 +210,11 @@ class ObjectstoreImages:
             datetime.fromtimestamp(self._reactor.seconds(), UTC),
             hashlib.sha256(body).hexdigest() if isinstance(body, bytes) else UNSIGNED,
         )
-        sent = Headers({name: [value] for name, value in headers.items()})
         words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
         url = f"http://{self._host}{path}" + (f"?{words}" if words else "")
-        try:
-            asked: Deferred[Any] = self._client.request(
-                method, url, headers=sent, data=body or None, unbuffered=True, allow_redirects=False
-            )
-            response = await within(asked, PATIENCE, body, self._reactor)
-        except RequestGenerationFailed as error:
-            raise ImageError("the image's file could not be read") from error
-        except _NO_ANSWER as error:
-            raise Unavailable("the image service does not answer") from error
+        response = await self._exchange.ask(method, url, headers, body)
         if response.code >= 400:
-            raise _error(response.code, await self._collect(response))
+            raise _error(response.code, await self._exchange.collect(response))
         return response
 
 
