@@ -182,6 +182,20 @@ class ImageFlags:
 
 
 @dataclasses.dataclass(frozen=True)
+class GlanceFlags:
+    """Glance, if C{image_service} is it."""
+
+    glance_host: str = flag("$my_ip", "Glance host")
+    glance_port: int = flag(9292, "Glance port")
+    glance_scheme: str = flag("http", "http or https")
+    glance_auth_token: str = flag(
+        "",
+        "token of an administrator of Glance; empty: Glance believes who asks (trusted-auth)",
+        secret=True,
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class CryptoFlags:
     """The certificate authority."""
 

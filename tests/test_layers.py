@@ -75,7 +75,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # doors
     "api": ("operations", "auth", "auth.interfaces"),
     # the objectstore is the registry of images: it keeps their rows, reads their bundles
-    "objectstore": ("operations", "auth", "auth.interfaces", "db", "image"),
+    "objectstore": ("operations", "auth", "auth.interfaces", "db", "image", "image.interfaces"),
     # also what the objectstore keeps, to be checked
     "manage": ("operations", "objectstore", "auth", "auth.interfaces", "db", *CLIENTS),
 }

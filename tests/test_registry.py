@@ -161,6 +161,7 @@ def test_drivers() -> None:
         IImages: {
             *("nova.image.s3.S3ImageService", "s3", "memory"),
             *("nova.image.local.LocalImageService", "local"),
+            *("nova.image.glance.GlanceImageService", "glance"),
         },
         IUsers: {"nova.auth.dbdriver.DbDriver", "database", "memory"},
     }

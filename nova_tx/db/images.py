@@ -20,16 +20,18 @@ from nova_tx.errors import Duplicate, DuplicateImageName, ForeignImage, ImageNot
 from nova_tx.model.images import ARCHITECTURES, Image, NewImage
 
 # The states of an image: after C{PENDING} the next two of a bundle, or one or both of the two
-# that follow of a plain file; C{FAILED} may follow any but C{AVAILABLE}.
+# that follow of a plain file; C{UPLOADING} to where images are kept, if that is not here;
+# C{FAILED} may follow any but C{AVAILABLE}.
 PENDING = "pending"
 DECRYPTING = "decrypting"
 UNTARRING = "untarring"
 COPYING = "copying"
 CONVERTING = "converting"
+UPLOADING = "uploading"
 AVAILABLE = "available"
 FAILED = "failed"
 
-_ON_THE_WAY = (PENDING, DECRYPTING, UNTARRING, COPYING, CONVERTING)
+_ON_THE_WAY = (PENDING, DECRYPTING, UNTARRING, COPYING, CONVERTING, UPLOADING)
 _FIELDS = tuple(name for name in Image.__dataclass_fields__ if name in images.c)
 _COLUMNS = tuple(images.c[name] for name in _FIELDS)
 #: An announced image: a compute host brings its file.

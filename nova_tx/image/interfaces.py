@@ -114,3 +114,25 @@ class IImages(Interface):
         @raise ImageUnavailable: it is not C{available}.
         @raise ImageError: the transfer broke off or was not what the registry says.
         """
+
+
+class IDepot(Interface):
+    """Where images' files go that nova-objectstore makes, if they do not stay with it."""
+
+    def take(image: Image, path: str) -> Awaitable[None]:
+        """
+        Take over an image as its row says, with the file at C{path}; the row is gone then.
+
+        May be repeated, whatever became of it before.
+
+        @raise ImageNotFound, ImageUnavailable: it is not wanted any more, and not kept.
+        @raise ImageError: it can't be taken; it will be of no use to repeat this.
+        @raise Unavailable: the depot, or the database, does not answer.
+        """
+
+    def discard(image_id: str) -> Awaitable[None]:
+        """
+        Keep nothing of an image whose row is still there.
+
+        @raise Unavailable: the depot, or the database, does not answer.
+        """

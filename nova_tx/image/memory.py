@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from zope.interface import implementer
 
@@ -19,6 +18,7 @@ from nova_tx.errors import (
 )
 from nova_tx.ids import new_image_id
 from nova_tx.image.interfaces import IImages
+from nova_tx.image.permissions import changed, may_change, may_see, seen
 from nova_tx.model.images import Image, ImageChange, ImageSource, NewImage
 
 
@@ -72,13 +72,13 @@ class MemoryImages:
         self, context: RequestContext, image_ids: tuple[str, ...] = ()
     ) -> tuple[Image, ...]:
         return tuple(
-            _seen(context, image)
+            seen(context, image)
             for image_id, (image, _) in sorted(self._images.items())
-            if (not image_ids or image_id in image_ids) and _may_see(context, image)
+            if (not image_ids or image_id in image_ids) and may_see(context, image)
         )
 
     async def show(self, context: RequestContext, image_id: str) -> Image:
-        return _seen(context, self._find(context, image_id)[0])
+        return seen(context, self._find(context, image_id)[0])
 
     async def register(self, context: RequestContext, new: NewImage) -> str:
         bucket, _, key = new.location.partition("/")
@@ -147,16 +147,7 @@ class MemoryImages:
         for project in wanted.add:
             if self.projects is not None and project not in self.projects:
                 raise InvalidLaunchPermission(f"there is no project {project}")
-        left = set() if wanted.reset else set(image.launch_projects) - set(wanted.remove)
-        is_public = image.is_public and not wanted.reset
-        changed = replace(
-            image,
-            is_public=is_public if wanted.is_public is None else wanted.is_public,
-            launch_projects=tuple(sorted(left | set(wanted.add))),
-            display_name=_or(wanted.display_name, image.display_name),
-            description=_or(wanted.description, image.description),
-        )
-        self._images[image_id] = (changed, self._images[image_id][1])
+        self._images[image_id] = (changed(image, wanted), self._images[image_id][1])
 
     async def deregister(self, context: RequestContext, image_id: str) -> None:
         del self._images[self._owned(context, image_id).id]
@@ -170,29 +161,12 @@ class MemoryImages:
 
     def _owned(self, context: RequestContext, image_id: str) -> Image:
         image, _ = self._find(context, image_id)
-        if not context.is_admin and image.owner != context.project:
+        if not may_change(context, image):
             raise ForeignImage(f"Not authorized for image:{image_id}")
         return image
 
     def _find(self, context: RequestContext, image_id: str) -> tuple[Image, bytes]:
         found = self._images.get(image_id)
-        if found is None or not _may_see(context, found[0]):
+        if found is None or not may_see(context, found[0]):
             raise ImageNotFound(f"The image id '{image_id}' does not exist")
         return found
-
-
-def _may_see(context: RequestContext, image: Image) -> bool:
-    launchers = (image.owner, *image.launch_projects)
-    return context.is_admin or image.is_public or context.project in launchers
-
-
-def _seen(context: RequestContext, image: Image) -> Image:
-    """An image as a caller sees it: who else may launch another's is not told."""
-    if context.is_admin or image.owner == context.project:
-        return image
-    oneself = tuple(each for each in image.launch_projects if each == context.project)
-    return replace(image, launch_projects=oneself)
-
-
-def _or(value: str | None, otherwise: Any) -> Any:
-    return otherwise if value is None else value

@@ -25,7 +25,7 @@ class Image:
     @ivar location: C{bucket/manifest} it was registered from, C{owner/name} if from none.
     @ivar type: machine, kernel or ramdisk.
     @ivar state: pending; decrypting and untarring of a bundle, copying and converting of a plain
-        file; available or failed.
+        file; uploading to where images are kept elsewhere; available or failed.
     @ivar state_reason: why it failed, for its owner to read.
     @ivar size: bytes of the image file, None until available.
     @ivar progress: per cent of its making that are done, None if that is not known or over.

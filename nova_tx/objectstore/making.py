@@ -27,6 +27,7 @@ from nova_tx.objectstore import unbundle, unpacking
 from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.conversion import Conversion, Stopped
 from nova_tx.objectstore.faults import AccessDenied
+from nova_tx.objectstore.handover import Handover
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.progress import Progress
 from nova_tx.objectstore.reading import Reading, caller_of, reading
@@ -99,10 +100,12 @@ class Making:
         roles: Roles,
         pool: IPool,
         conversion: Conversion,
+        handover: Handover | None = None,
     ) -> None:
         """
         @param max_bytes: size of the largest image.
         @param pool: as many images are made at once as it has threads.
+        @param handover: gives images away in the end; None: they stay on the shelf.
         """
         self._shelf = shelf
         self._max_bytes = max_bytes
@@ -113,6 +116,7 @@ class Making:
         self._roles = roles
         self._pool = pool
         self._conversion = conversion
+        self._handover = handover
         self.stopping = Event()
 
     async def look(self, location: str, caller: Caller) -> Origin:
@@ -162,6 +166,16 @@ class Making:
     def _at(self, image_id: str, name: str) -> str:
         return os.path.join(self._shelf.scratch(image_id), name)
 
+    async def _finish(self, image: Image, state: str, size: int) -> None:
+        """Have an image available whose file is done."""
+        done = self._at(image.id, "done")
+        if self._handover is None:
+            await self._pool.run(self._shelf.place, done, image.id)
+            await self._advance(image, state, images.AVAILABLE, size=size)
+        else:
+            await self._advance(image, state, images.UPLOADING, size=size)
+            await self._handover.hand_over(image.id, os.path.join(done, "image"))
+
     async def _advance(self, image: Image, source: str, target: str, **columns: object) -> None:
         await self._database.run(images.advance, image.id, source, target, **columns)
 
@@ -175,7 +189,7 @@ class Making:
         await self._pool.run(self._decrypt, image.id, origin, manifest, files, progress)
         await self._advance(image, images.DECRYPTING, images.UNTARRING)
         await self._pool.run(self._untar, image.id, manifest, progress)
-        await self._advance(image, images.UNTARRING, images.AVAILABLE, size=manifest.size)
+        await self._finish(image, images.UNTARRING, manifest.size)
 
     def _decrypt(
         self,
@@ -218,7 +232,6 @@ class Making:
             self._keep_on,
             progress.stage(_COPIED, 100, manifest.size),
         )
-        self._shelf.place(done, image_id)
 
     # Of a disk as it is.
 
@@ -240,8 +253,8 @@ class Making:
                 self._at(image.id, "converted"),
                 progress.stage(_COPIED, 100, 100),
             )
-        size = await self._pool.run(self._place, image.id, disk)
-        await self._advance(image, state, images.AVAILABLE, size=size)
+        size = await self._pool.run(self._lay_down, image.id, disk)
+        await self._finish(image, state, size)
 
     def _copy(self, image: Image, origin: Origin, progress: Progress) -> str | None:
         """Write the file, unpacked; if it is still packed then, returns by what."""
@@ -277,16 +290,15 @@ class Making:
             raise ImageError(f"the {image.type} is in format {disk.driver}")
         return disk
 
-    def _place(self, image_id: str, disk: formats.Disk) -> int:
-        """Put the raw file where images are; returns its size."""
+    def _lay_down(self, image_id: str, disk: formats.Disk) -> int:
+        """Have the raw file safe, and where it is C{done}; returns its size."""
         path = self._at(image_id, "plain" if disk.driver == formats.RAW else "converted")
         formats.check_raw(path)
         _sync(path)
         done = self._at(image_id, "done")
         os.mkdir(done, 0o700)
         os.rename(path, os.path.join(done, "image"))
-        self._shelf.place(done, image_id)
-        return os.path.getsize(self._shelf.file(image_id))
+        return os.path.getsize(os.path.join(done, "image"))
 
 
 def _look(objects: Reading, key: str) -> Origin:

@@ -29,6 +29,7 @@ from nova_tx.ids import check_image_id
 from nova_tx.model.images import Image, NewImage
 from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.conversion import Conversion, Stopped
+from nova_tx.objectstore.handover import Handover
 from nova_tx.objectstore.making import Making, filled
 from nova_tx.objectstore.progress import Progress
 from nova_tx.objectstore.shelf import Shelf
@@ -52,9 +53,11 @@ class Registrations:
         database: Database,
         pool: IPool,
         clock: Any,
+        handover: Handover | None = None,
     ) -> None:
         """
         @param making: makes the files; C{conversion}: where it has other programs run.
+        @param handover: gives them away in the end; None: they stay on the shelf.
         """
         self._shelf = shelf
         self._making = making
@@ -62,6 +65,7 @@ class Registrations:
         self._database = database
         self._pool = pool
         self._clock = clock
+        self._handover = handover
         self._stopping = making.stopping
         self._running: dict[str, Deferred[None]] = {}
 
@@ -69,6 +73,8 @@ class Registrations:
         """Remove what was left, begin unfinished registrations again."""
         self._stopping.clear()
         self._conversion.start()
+        if self._handover is not None:
+            self._handover.start()
         for image_id in await self._database.read(images.deleted):
             await self._forget(image_id)
         for image, user_id in await self._database.read(images.unfinished):
@@ -78,6 +84,8 @@ class Registrations:
         """End the work that is under way; it will begin again at the next start."""
         self._stopping.set()
         self._conversion.stop()
+        if self._handover is not None:
+            self._handover.stop()
         await DeferredList(list(self._running.values()))
 
     async def register(self, context: RequestContext, image_id: str, new: NewImage) -> Image:
@@ -120,6 +128,8 @@ class Registrations:
         if not await self._pool.run(self._shelf.claims.take, image_id):
             return
         try:
+            if self._handover is not None and not await self._handover.discard(image_id):
+                return  # the next start will
             async with self._shelf.changing:
                 await self._pool.run(self._shelf.discard, image_id)
                 await self._database.run(images.forget, image_id)

@@ -22,12 +22,14 @@ from nova_tx.errors import StartupError
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
+from nova_tx.image.interfaces import IDepot
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.callers import Callers
 from nova_tx.objectstore.conversion import Conversion
 from nova_tx.objectstore.disk.filesystem import FilesystemStore
 from nova_tx.objectstore.door import Door
+from nova_tx.objectstore.handover import Handover
 from nova_tx.objectstore.images import Images
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.making import Making
@@ -131,6 +133,7 @@ class Objectstore:
         reactor: Any,
         pools: tuple[IPool, IPool, IPool] | None = None,
         joins: bool = False,
+        depot: IDepot | None = None,
     ) -> None:
         """
         Nothing is opened before L{open}; users and database are opened by others.
@@ -139,6 +142,7 @@ class Objectstore:
         @param pools: for what is short with files, for large bodies, and for
             images that are unbundled; by default threads of this reactor.
         @param joins: others of C{objectstore_workers} are at work, and belong there.
+        @param depot: where images go that are made here; None: they stay.
         """
         self._pools = pools or (
             Pool(reactor, "objectstore", _FILE_THREADS),
@@ -154,6 +158,7 @@ class Objectstore:
         self._shelf = Shelf(images.images_path, files, shared)
         self._arrivals = Arrivals(self._shelf, images.image_max_bytes, database, bodies)
         conversion = Conversion(runner, images.image_max_bytes, images.image_convert_seconds)
+        handover = None if depot is None else Handover(depot, database, reactor)
         making = Making(
             self._shelf,
             images.image_max_bytes,
@@ -164,9 +169,10 @@ class Objectstore:
             roles,
             unbundling,
             conversion,
+            handover,
         )
         self._registrations = Registrations(
-            self._shelf, making, conversion, database, unbundling, reactor
+            self._shelf, making, conversion, database, unbundling, reactor, handover
         )
         door = Door(
             Callers(Admission(users, roles, lockout, reactor), roles, reactor),

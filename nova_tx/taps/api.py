@@ -16,6 +16,7 @@ from nova_tx.flags import (
     ComputeFlags,
     CryptoFlags,
     Ec2Flags,
+    GlanceFlags,
     ImageFlags,
     LogFlags,
     NodeFlags,
@@ -51,6 +52,7 @@ class Options(DaemonOptions):
         S3Flags,
         CryptoFlags,
         ImageFlags,
+        GlanceFlags,
         QuotaFlags,
         ComputeFlags,
     )

@@ -7,6 +7,7 @@ from nova_tx.flags import (
     AuthFlags,
     BusFlags,
     ComputeFlags,
+    GlanceFlags,
     ImageFlags,
     LibvirtFlags,
     NetworkFlags,
@@ -30,6 +31,7 @@ class Options(DaemonOptions):
         ComputeFlags,
         LibvirtFlags,
         ImageFlags,
+        GlanceFlags,
         S3Flags,
         NetworkFlags,
     )

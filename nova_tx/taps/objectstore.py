@@ -10,6 +10,7 @@ from nova_tx.flags import (
     AuthFlags,
     BusFlags,
     CryptoFlags,
+    GlanceFlags,
     ImageFlags,
     LogFlags,
     NodeFlags,
@@ -17,6 +18,7 @@ from nova_tx.flags import (
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
+from nova_tx.image.interfaces import IDepot
 from nova_tx.log import with_process
 from nova_tx.objectstore import xml
 from nova_tx.objectstore.site import Objectstore
@@ -35,12 +37,21 @@ PATIENCE = 10.0
 
 class Options(DaemonOptions):
     program = "nova-objectstore"
-    wanted = (NodeFlags, BusFlags, SqlFlags, AuthFlags, S3Flags, ImageFlags, CryptoFlags)
+    wanted = (
+        NodeFlags,
+        BusFlags,
+        SqlFlags,
+        AuthFlags,
+        S3Flags,
+        ImageFlags,
+        GlanceFlags,
+        CryptoFlags,
+    )
 
 
 def room(parts: Parts) -> list[Part]:
     """The only process that serves."""
-    return list(_room(parts))
+    return [*_depot(parts), *_room(parts)]
 
 
 def _room(
@@ -48,13 +59,21 @@ def _room(
 ) -> tuple[Objectstore, Listener]:
     """The store and its listener; see L{Listener}."""
     flags = parts.flags.section(S3Flags)
-    store = parts.make(Objectstore, runner=parts.unprivileged, joins=inherited is not None)
+    depot = IDepot(parts.images, None)
+    store = parts.make(
+        Objectstore, runner=parts.unprivileged, joins=inherited is not None, depot=depot
+    )
     full = refusal(xml.error("SlowDown", "Too many connections.", "/", new_request_id()))
     clients = Crowd(store.site, flags.s3_max_connections, parts.reactor, full)
     address, port = flags.s3_listen_host, flags.s3_port
     return store, Listener(
         parts.reactor, address, port, clients, shared=shared, inherited=inherited
     )
+
+
+def _depot(parts: Parts) -> list[Part]:
+    """What images are given to, if they do not stay here."""
+    return [parts.images] if IDepot.providedBy(parts.images) else []
 
 
 def makeService(options: Options) -> Daemon:
@@ -68,8 +87,8 @@ def makeService(options: Options) -> Daemon:
         store, door = _room(parts, True, socket)
         if socket is not None:
             parts.reactor.callWhenRunning(Lifeline(parts.reactor).hold)
-            return [store, door]
-        return [store, door, Crew(parts.reactor, size - 1, program, door)]
+            return [*_depot(parts), store, door]
+        return [*_depot(parts), store, door, Crew(parts.reactor, size - 1, program, door)]
 
     program = crew.program(options)
     log = with_process(options.flags.section(LogFlags))

@@ -19,6 +19,7 @@ from nova_tx.db import image_permissions, images
 from nova_tx.db.engine import Database
 from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.image.bundles import bundle
+from nova_tx.image.interfaces import IDepot
 from nova_tx.image.objectstore import ObjectstoreImages
 from nova_tx.model.images import ImageChange
 from nova_tx.objectstore.disk.store import Store
@@ -88,8 +89,12 @@ class RunningObjectstore:
         reactor: Any,
         *more: str,
         users: IUsers | None = None,
+        depot: IDepot | None = None,
+        port: int = 0,
     ) -> None:
         """
+        @param depot: where images go that are made.
+        @param port: to listen on; 0: any, another one at each start.
         @param more: flags.
         @param users: others than the known ones.
         """
@@ -98,7 +103,9 @@ class RunningObjectstore:
         self._users = users
         self.flags = flags_for(str(directory), *more)
         self.store = Store(self.flags.section(S3Flags).buckets_path)
-        self._reactor = reactor
+        self.reactor = reactor
+        self._depot = depot
+        self._port = port
 
     async def open(self) -> None:
         """Start, or start again."""
@@ -109,17 +116,19 @@ class RunningObjectstore:
             self.flags.section(CryptoFlags),
             self.flags.section(AuthFlags),
             users,
-            Lockout(self.database, self.flags.section(AuthFlags), self._reactor),
+            Lockout(self.database, self.flags.section(AuthFlags), self.reactor),
             self.database,
-            Runner(self._reactor, ()),
-            self._reactor,
+            Runner(self.reactor, ()),
+            self.reactor,
             (InlinePool(), InlinePool(), InlinePool()),
+            depot=self._depot,
         )
         await self.objectstore.open()
-        self._listening = self._reactor.listenTCP(0, self.objectstore.site, interface="127.0.0.1")
+        site = self.objectstore.site
+        self._listening = self.reactor.listenTCP(self._port, site, interface="127.0.0.1")
         self.port: int = self._listening.getHost().port
         self.images = ObjectstoreImages(
-            S3Flags(s3_host="127.0.0.1", s3_port=self.port), users, self._reactor
+            S3Flags(s3_host="127.0.0.1", s3_port=self.port), users, self.reactor
         )
 
     async def close(self) -> None:
@@ -134,7 +143,7 @@ class RunningObjectstore:
             image = await self.database.read(images.get, None, True, image_id)
             if image.state in (images.AVAILABLE, images.FAILED):
                 return
-            await deferLater(self._reactor, 0.01)
+            await deferLater(self.reactor, 0.01)
 
     async def set_public(self, image_id: str) -> None:
         """Let every project see an image."""
@@ -150,11 +159,19 @@ class RunningObjectstore:
 
 @asynccontextmanager
 async def running_objectstore(
-    directory: Path, database: Database, reactor: Any, *more: str, users: IUsers | None = None
+    directory: Path,
+    database: Database,
+    reactor: Any,
+    *more: str,
+    users: IUsers | None = None,
+    depot: IDepot | None = None,
+    port: int = 0,
 ) -> AsyncIterator[RunningObjectstore]:
     """An objectstore that answers, with joe's empty bucket C{bucket}; C{more} are flags."""
     install_authority(str(directory))
-    running = RunningObjectstore(directory, database, reactor, *more, users=users)
+    running = RunningObjectstore(
+        directory, database, reactor, *more, users=users, depot=depot, port=port
+    )
     await running.open()
     running.store.create(Bucket("bucket", "joe", 0.0))
     try:
