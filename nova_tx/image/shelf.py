@@ -28,7 +28,7 @@ class ImageFiles:
         return os.path.join(self._path, check_image_id(image_id), "image")
 
     def part(self, image_id: str) -> str:
-        """Where an image's file is while it is brought; who makes images may take it away."""
+        """Where an image's file is while it is brought, and locked."""
         work = os.path.join(self._path, WORK)
         os.makedirs(work, mode=0o700, exist_ok=True)
         return os.path.join(work, f"{check_image_id(image_id)}.part")
