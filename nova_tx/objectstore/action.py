@@ -20,6 +20,7 @@ from nova_tx.objectstore.faults import (
 )
 from nova_tx.objectstore.forms import Form
 from nova_tx.objectstore.interfaces import IStore
+from nova_tx.objectstore.names import check_key
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.unsupported import refuse_unsupported
 from nova_tx.registry import by_name, definitions, is_class
@@ -125,9 +126,11 @@ class Actions:
 
         @raise NotImplementedHere, InvalidToken: its headers ask for what we have not.
         @raise AccessDenied: the bucket is another's than it says.
+        @raise KeyTooLong: there can be no such object.
         @raise NovaError: it can't be done.
         """
         call = asked.call
+        check_key(call.key)
         refuse_unsupported(call.headers)
         owner = call.headers.get("x-amz-expected-bucket-owner")
         if owner is not None and call.bucket:

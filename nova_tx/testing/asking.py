@@ -84,7 +84,7 @@ class Asker:
         An answer.
 
         @param target: path and query, percent-encoded.
-        @param user: who asks.
+        @param user: who asks; "" for anybody.
         @param old: sign by version 2.
         @param untold: do not say how long the body is.
         @param headers: with C{_} for C{-}; those that are not ASCII go as UTF-8.
@@ -94,7 +94,8 @@ class Asker:
         fields["host"] = f"127.0.0.1:{self.running.port}"
         pairs = tuple(parse_qsl(query, keep_blank_values=True))
         sign = _sign_v2 if old else _sign_v4
-        fields.update(sign(user, S3Request(method, path, pairs, fields)))
+        if user:
+            fields.update(sign(user, S3Request(method, path, pairs, fields)))
         producer: Any = None if body is None else FileBodyProducer(BytesIO(body))
         if untold:
             producer.length = UNKNOWN_LENGTH

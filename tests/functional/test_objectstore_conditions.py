@@ -49,6 +49,16 @@ def test_one_wins(server: Server, size: int) -> None:
         assert found == bytes([results.index("")]) * size
 
 
+def test_refused_early(server: Server) -> None:
+    """Who asks before sending much is told at once that the condition does not hold."""
+    client = server.boto3()
+    client.create_bucket(Bucket="bucket")
+    client.put_object(Bucket="bucket", Key="key", Body=b"old")
+    said = {"Expect": "100-continue", "If-None-Match": "*"}
+    with server.begin_put("/bucket/key", 2**30, **said) as connection:
+        assert connection.recv(1000).startswith(b"HTTP/1.1 412 ")
+
+
 def test_counted_once(server: Server) -> None:
     """Clients that count in one object by If-Match lose no count."""
     client = server.boto3()

@@ -57,6 +57,7 @@ async def test_names_of_a_request(door: Asker) -> None:
             (405, "MethodNotAllowed"),
             {"Method": "PATCH", "ResourceType": "OBJECT"},
         ),
+        ("GET", f"/bucket/{'k' * 1025}", {}, (400, "KeyTooLongError"), {"Size": "1025"}),
         (
             "PUT",
             f"/bucket/{'k' * 1025}",
@@ -159,6 +160,27 @@ async def test_headers_come_back(door: Asker) -> None:
     assert (told["content-type"], told["expires"]) == ("a/b", "never")
     answer = await door.ask("GET", "/bucket/key?response-content-type=a%0D%0Ab")
     assert answer.code == (400, "InvalidArgument")
+
+
+async def test_anybody_has_nothing_else_told(door: Asker) -> None:
+    """Who does not sign is not told other headers than the owner's."""
+    await door.ask("PUT", "/bucket/key", b"1", x_amz_acl="public-read")
+    assert (await door.ask("GET", "/bucket/key", user="")).body == b"1"
+    answer = await door.ask("GET", "/bucket/key?response-content-type=text/html", user="")
+    assert answer.code == (400, "InvalidRequest")
+
+
+async def test_as_much_as_can_be_known(door: Asker) -> None:
+    """An object of which as much is known as can be is got and listed like any other."""
+    tags = "&".join(f"{str(number) * 128}={'v' * 256}" for number in range(10))
+    name = "a" * 30
+    put = await door.ask(
+        "PUT", "/bucket/key", b"123", x_amz_tagging=tags, **{f"x_amz_meta_{name}": "x" * 2000}
+    )
+    assert put.status == 200
+    found = await door.ask("GET", "/bucket/key")
+    assert (found.body, found.headers[f"x-amz-meta-{name}"]) == (b"123", "x" * 2000)
+    assert (await door.ask("GET", "/bucket")).texts("Contents/Size") == ["3"]
 
 
 async def test_no_head(door: Asker) -> None:
