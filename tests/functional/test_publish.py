@@ -52,7 +52,13 @@ def _start(cloud: Daemons, program: str, *words: object) -> subprocess.Popen[str
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
+        preexec_fn=_as_at_a_terminal,
     )
+
+
+def _as_at_a_terminal() -> None:
+    """Who runs the tests in the background has them ignore SIGINT, and what they start, too."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _parts(cloud: Daemons, bucket: str) -> dict[str, float]:
