@@ -1,6 +1,10 @@
 """nova_tx: OpenStack Compute as a suite of Twisted daemons."""
 
+from glob import glob
+
 from setuptools import find_packages, setup
+
+DAEMONS = ("all", "api", "objectstore", "scheduler", "compute", "network")
 
 setup(
     name="nova_tx",
@@ -12,8 +16,29 @@ setup(
     package_dir={"": "."},
     packages=[*find_packages(include=["nova_tx", "nova_tx.*"]), "twisted.plugins"],
     include_package_data=True,
-    package_data={"nova_tx.rpc": ["*.xml"], "nova_tx.db.migrations": ["*.mako", "versions/*.py"]},
-    scripts=[],
+    package_data={
+        "nova_tx.rpc": ["*.xml"],
+        "nova_tx.db.migrations": ["*.mako", "versions/*.py"],
+        "nova_tx.local": ["guest/**/*"],
+    },
+    # what docs/install.md puts into /etc
+    data_files=[
+        ("share/nova_tx", ["etc/nova.conf"]),
+        ("share/nova_tx/systemd", glob("etc/systemd/*")),
+        ("share/nova_tx/logrotate.d", glob("etc/logrotate.d/*")),
+    ],
+    # run by dnsmasq for every lease: it must not start Twisted
+    scripts=["scripts/nova-dhcpbridge"],
+    entry_points={
+        "console_scripts": [
+            *(f"nova-{daemon} = nova_tx.taps.launch:main" for daemon in DAEMONS),
+            "nova-manage = nova_tx.manage.main:main",
+            "nova-cloud = nova_tx.local.cloud_command:main",
+            "nova-demo = nova_tx.local.demo:main",
+            "uec-publish-tarball = nova_tx.local.publish_command:main",
+            "uec-publish-image = nova_tx.local.publish_command:main",
+        ]
+    },
     install_requires=[
         "Twisted[tls]>=24.7",
         "txAMQP==0.8.2",
@@ -41,6 +66,7 @@ setup(
             "ruff>=0.9",
             "mypy>=1.13",
             "mypy-zope>=1.0.9",
+            "uv>=0.5",
         ],
     },
     zip_safe=False,

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.s3_load import signed
-from nova_tx.local.places import checkout
+from nova_tx import installed
 
 ACCESS, SECRET = "bench-access", "bench-secret"
 _NGINX = """
@@ -92,7 +92,7 @@ def _exchange(port: int, request: bytes) -> bytes:
 @contextlib.contextmanager
 def _running(argv: Sequence[str], port: int, log: Path) -> Iterator[int]:
     with open(log, "wb") as out:
-        process = subprocess.Popen(argv, stdout=out, stderr=out, cwd=checkout())
+        process = subprocess.Popen(argv, stdout=out, stderr=out, cwd=installed.base())
     try:
         end = time.monotonic() + 60
         while True:
@@ -118,7 +118,7 @@ def objectstore(directory: Path) -> Iterator[Server]:
         f"--state_path={directory}\n--my_ip=127.0.0.1\n--s3_listen_host=127.0.0.1\n"
         f"--s3_port={port}\n--fake_rabbit\n--sql_connection=sqlite:///{directory}/nova.sqlite\n"
     )
-    scripts = checkout() / "scripts"
+    scripts = Path(installed.base(), "scripts")
     for words in (
         ("db", "sync"),
         ("user", "admin", "bench", ACCESS, SECRET),

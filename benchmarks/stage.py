@@ -16,8 +16,8 @@ from sqlalchemy import Engine
 
 from benchmarks.ec2_load import Load
 from benchmarks.figures import Figure
+from nova_tx import installed
 from nova_tx.local import processes
-from nova_tx.local.places import checkout
 from nova_tx.testing.daemons import Daemons, free_plan
 
 #: The intervals that are the default again, and room for more than a hundred instances.
@@ -41,7 +41,7 @@ class Stage(Daemons):
             return
         argv = [sys.executable, "-m", "nova_tx.testing.stalls", str(self._stalls(name)), name]
         argv += ["--nodaemon", f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
-        environment = {**os.environ, "PYTHONPATH": str(checkout())}
+        environment = {**os.environ, "PYTHONPATH": installed.base()}
         processes.start(argv, self._record(name), self._log(name), environment)
 
     def _stalls(self, name: str) -> Path:

@@ -8,11 +8,11 @@ sections it uses, never L{Flags}.  The syntax is L{nova_tx.flagfile}'s.
 from __future__ import annotations
 
 import dataclasses
-import os
 import socket
 from collections.abc import Sequence
 from typing import Any
 
+from nova_tx import installed
 from nova_tx.flagfile import Names, Reader, flag
 
 
@@ -25,10 +25,6 @@ def _local_address() -> str:
         return "127.0.0.1"
 
 
-def _checkout() -> str:
-    return os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
-
-
 @dataclasses.dataclass(frozen=True)
 class NodeFlags:
     """This host, and what all its daemons do alike."""
@@ -39,7 +35,7 @@ class NodeFlags:
     my_ip: str = flag(
         _local_address, "address of this host", show="address used towards the Internet"
     )
-    state_path: str = flag(_checkout, "base of all other paths", show="the checkout")
+    state_path: str = flag(installed.base, "base of all other paths", show="the checkout")
     node_availability_zone: str = flag("nova", "zone written into a new service row")
     enable_new_services: bool = flag(True, "whether a new service row is enabled")
     report_interval: int = flag(10, "seconds between heartbeats")
@@ -289,7 +285,7 @@ class NetworkFlags:
     dns_server: str = flag("", "upstream DNS of the DHCP server")
     networks_path: str = flag("$state_path/networks", "directory of DHCP servers' files")
     dhcpbridge: str = flag(
-        lambda: os.path.join(_checkout(), "scripts", "nova-dhcpbridge"),
+        lambda: installed.program("nova-dhcpbridge"),
         "program that DHCP servers report leases to",
         show="beside the package",
     )

@@ -91,10 +91,11 @@ class Runner:
     def __init__(self, reactor: IReactorProcess, sudo: Sequence[str] | None = None) -> None:
         """
         @param sudo: what to put in front of every command; by default
-            C{sudo -n} unless this process is root.
+            C{sudo -n} unless this process is root, or was given capabilities
+            that its programs inherit.                          [capabilities(7)]
         """
         self._reactor = reactor
-        default = () if os.geteuid() == 0 else ("sudo", "-n")
+        default = () if os.geteuid() == 0 or inherited() else ("sudo", "-n")
         self._sudo = tuple(default if sudo is None else sudo)
 
     async def run(
@@ -144,6 +145,13 @@ class Runner:
                 tuple(argv), None if late else code, result.stderr.decode("utf-8", "replace")
             )
         return result
+
+
+def inherited() -> int:
+    """The ambient capabilities of this process, a bit each."""
+    with open("/proc/self/status", encoding="ascii") as file:
+        lines = dict(line.split(":", 1) for line in file)
+    return int(lines.get("CapAmb", "0"), 16)
 
 
 def _environment() -> dict[str, str]:

@@ -13,7 +13,7 @@ arm64) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-arm" ;;
 *) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-x86" ;;
 esac
 TEST_PACKAGES="$CLOUD_PACKAGES rabbitmq-server postgresql mariadb-server openssl curl
-    python3-glance rclone s3cmd udhcpc unzip zsh"
+    python3-glance rclone s3cmd systemd udhcpc unzip zsh"
 
 tell() {
     echo "$*" >&2

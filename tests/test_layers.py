@@ -28,6 +28,7 @@ GROUND = (
     "ids",
     "log",
     "model",
+    "installed",
     "once",
     "periodic",
     "process",

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
+from nova_tx import process
 from nova_tx.errors import ProcessFailed
 from nova_tx.process import Result, Runner
 from nova_tx.testing.conformance.runner import RunnerConformance
@@ -71,6 +75,31 @@ async def test_sudo() -> None:
     with pytest.raises(ProcessFailed) as caught:
         await runner.run(["false"])
     assert caught.value.argv == ("false",)
+
+
+async def test_rights(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Sudo is asked for by who has no rights to hand on, and by nobody else."""
+    sudo = tmp_path / "sudo"
+    sudo.write_text('#!/bin/sh\necho sudo: "$@"\n')
+    sudo.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+    for user, capabilities, asked in ((0, 0, False), (1000, 0, True), (1000, 1 << 12, False)):
+        monkeypatch.setattr(os, "geteuid", lambda user=user: user)
+        monkeypatch.setattr(process, "inherited", lambda held=capabilities: held)
+        result = await Runner(reactor).run(["echo", "hello"])
+        assert result.stdout == (b"sudo: -n echo hello\n" if asked else b"hello\n")
+
+
+def test_capabilities_are_inherited() -> None:
+    """A process that was given capabilities for its programs knows of them."""
+    say = "from nova_tx.process import inherited; print(inherited())"
+    python = [sys.executable, "-c", say]
+    given = ["setpriv", "--inh-caps=-all,+net_admin", "--ambient-caps=-all,+net_admin", "--"]
+    said = [
+        subprocess.run(each, check=True, capture_output=True).stdout
+        for each in (python, given + python)
+    ]
+    assert [int(each) for each in said] == [0, 1 << 12]
 
 
 async def test_late_with_children() -> None:

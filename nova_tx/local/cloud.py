@@ -18,13 +18,14 @@ import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from nova_tx import installed
 from nova_tx.db import dialects, services
 from nova_tx.errors import StartupError
 from nova_tx.flags import SqlFlags
 from nova_tx.local import plan as plans
 from nova_tx.local import probe, processes
 from nova_tx.local.libvirtd import PrivateLibvirtd
-from nova_tx.local.places import checkout, locked
+from nova_tx.local.places import locked
 from nova_tx.local.plan import Plan
 from nova_tx.local.terminal import LocalError, Say, say
 from nova_tx.manage.main import main as nova_manage
@@ -103,7 +104,7 @@ class Cloud:
         self._logs.mkdir(exist_ok=True)
         broker = self._broker(plan)
         account = (broker.user, broker.password)
-        bridge = str(checkout() / "scripts" / "nova-dhcpbridge")
+        bridge = installed.program("nova-dhcpbridge")
         flags = plans.flag_file(plan, account, self._libvirtd.uri, bridge)
         flags += "".join(f"{line}\n" for line in self._settings)
         self._write(self.flagfile, flags, 0o600)
@@ -154,7 +155,7 @@ class Cloud:
         """Start one of its daemons, which does not run; returns at once."""
         argv = [sys.executable, "-m", self.launcher, name, "--nodaemon"]
         argv += [f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
-        environment = {**os.environ, "PYTHONPATH": str(checkout()), "PYTHONUNBUFFERED": "1"}
+        environment = {**os.environ, "PYTHONPATH": installed.base(), "PYTHONUNBUFFERED": "1"}
         processes.start(argv, self._record(name), self._log(name), environment)
 
     def _await(self, what: str, patience: float, there: Callable[[], bool]) -> None:
@@ -279,7 +280,7 @@ class Cloud:
     def _remove_network(self, plan: Plan) -> None:
         networks = str(self.directory / "networks")
         argv = [sys.executable, "-m", "nova_tx.network.fabric.remove", plan.bridge, networks]
-        environment = {**os.environ, "PYTHONPATH": str(checkout())}
+        environment = {**os.environ, "PYTHONPATH": installed.base()}
         done = subprocess.run(argv, capture_output=True, text=True, env=environment, cwd="/")
         if done.returncode:
             raise LocalError(f"The bridge {plan.bridge} did not go: {done.stderr.strip()}")

@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from nova_tx import installed
 from nova_tx.local import plan as plans
 from nova_tx.local import probe
 from nova_tx.local.cloud import Cloud
-from nova_tx.local.places import checkout
 from nova_tx.local.plan import Plan
 from nova_tx.local.terminal import LocalError, end_cleanly, say
 
@@ -54,12 +54,13 @@ def become_root(module: str, argv: Sequence[str]) -> None:
     say("real guests need root, for bridges: asking sudo")
     kept = [f"{name}={os.environ[name]}" for name in _KEPT if name in os.environ]
     python = [sys.executable, "-m", module, *argv]
-    os.chdir(checkout())
+    os.chdir(installed.base())
     os.execvp("sudo", ["sudo", "env", *kept, *python])
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """The command; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(prog="cloud", description="a whole cloud on this machine")
     actions = parser.add_subparsers(dest="action", required=True)
     up = actions.add_parser("up", help="start it; writes DIR/nova.conf and DIR/novarc")

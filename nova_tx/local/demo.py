@@ -211,8 +211,9 @@ def _perform(cloud: Cloud, chosen: argparse.Namespace, purge: bool) -> int:
     return code
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """C{scripts/demo}; returns the exit status."""
+    argv = sys.argv[1:] if argv is None else argv
     parser = argparse.ArgumentParser(
         prog="demo", description="start a cloud, boot a guest from an image of ours, log in, end it"
     )

@@ -10,16 +10,17 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-
-def checkout() -> Path:
-    """The directory that holds C{scripts} and C{nova_tx}."""
-    return Path(__file__).resolve().parents[2]
+from nova_tx import installed
 
 
 def cache_directory() -> Path:
-    """What can be made again: C{$XDG_CACHE_HOME/nova_tx}, else C{.cache} in the checkout."""
+    """
+    What can be made again: C{$XDG_CACHE_HOME/nova_tx}, else C{.cache} in the checkout.
+
+    Without a checkout: C{~/.cache/nova_tx}.
+    """
     xdg = os.environ.get("XDG_CACHE_HOME")
-    path = Path(xdg, "nova_tx") if xdg else checkout() / ".cache"
+    path = Path(xdg, "nova_tx") if xdg else _cache()
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True)
         if os.geteuid() == 0:
@@ -27,6 +28,12 @@ def cache_directory() -> Path:
             owner = path.parent.stat()
             os.chown(path, owner.st_uid, owner.st_gid)
     return path
+
+
+def _cache() -> Path:
+    if installed.in_checkout():
+        return Path(installed.base(), ".cache")
+    return Path.home() / ".cache" / "nova_tx"
 
 
 @contextlib.contextmanager

@@ -251,9 +251,10 @@ def _plain(head: bytes) -> bytes:
         return head
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """One of the two, which the first word names."""
-    program, *words = argv
+    path, *words = sys.argv if argv is None else argv
+    program = os.path.basename(path)
     try:
         (tarball if program == TARBALL else image)(words)
     except LocalError as reason:

@@ -26,14 +26,14 @@ from nova_tx.manage.parts import SECTIONS, CommandFailed, Parts
 _HELP = ("--help", "-help", "-?", "--helpshort", "-helpshort")
 
 
-def main(argv: Sequence[str]) -> int:
+def main(argv: Sequence[str] | None = None) -> int:
     """
     Run one command.
 
     @param argv: the program's name, flags, category, action and arguments.
     @return: 0, 1 if the command failed, 2 if there is no such command.
     """
-    program, *words = argv
+    program, *words = sys.argv if argv is None else argv
     try:
         flags = _flags(program, words)
     except StartupError as error:

@@ -51,9 +51,9 @@ def _known() -> tuple[set[str], set[str]]:
     return names & takes_value, names - takes_value
 
 
-def main() -> None:
-    """Run C{twistd [its options] NAME [flags]}; C{argv[1]} is the path of the script NAME."""
-    script, *words = sys.argv[1:]
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run C{twistd [its options] NAME [flags]}; the first word is the path of the script NAME."""
+    script, *words = sys.argv if argv is None else argv
     name = os.path.basename(script)
     twistd, daemon = split(words)
     if not any(word.startswith("--pidfile") for word in twistd):
@@ -63,4 +63,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

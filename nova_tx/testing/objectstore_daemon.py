@@ -19,7 +19,7 @@ from typing import Any
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
 
-from nova_tx.local.places import checkout
+from nova_tx import installed
 from nova_tx.manage.main import main
 from nova_tx.testing.daemons import until
 from nova_tx.testing.objectstore_server import USERS
@@ -76,7 +76,7 @@ class ObjectstoreDaemon:
         argv = [sys.executable, "-m", "nova_tx.taps.launch", "nova-objectstore", "--nodaemon"]
         argv += ["--pidfile=", f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
         with open(self.directory / "log", "ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=checkout())
+            self._process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=installed.base())
         until(self._answers, "the objectstore")
 
     def _answers(self) -> bool:

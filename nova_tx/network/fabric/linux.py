@@ -31,7 +31,7 @@ from nova_tx.network.fabric.plan import (
     removal_text,
     rules_text,
 )
-from nova_tx.process import IRunner
+from nova_tx.process import IRunner, inherited
 
 #: Waits up to 20 seconds for another program that changes rules.
 RESTORE = ("iptables-restore", "--wait", "20", "--noflush")
@@ -55,7 +55,7 @@ class LinuxFabric:
             script=flags.dhcpbridge,
             lease_seconds=flags.dhcp_lease_time,
             domain=flags.dhcp_domain,
-            user=pwd.getpwuid(os.geteuid()).pw_name,
+            user=_user(),
         )
         self._servers: dict[str, Dnsmasq] = {}
         self._port: IListeningPort | None = None
@@ -147,6 +147,16 @@ class LinuxFabric:
                 self._runner, self._reactor, self._files(bridge), self._socket
             )
         return self._servers[bridge]
+
+
+def _user() -> str:
+    """
+    Who dnsmasq becomes: us.
+
+    With capabilities alone it may become nobody, and has to be told so: as
+    C{root} it stays who it is.
+    """
+    return "root" if inherited() else pwd.getpwuid(os.geteuid()).pw_name
 
 
 @contextmanager

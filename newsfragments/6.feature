@@ -1,0 +1,1 @@
+A wheel that works on Python 3.11 to 3.13 without a checkout (`nova-api` and its like, `nova-manage`, `nova-demo`, `uec-publish-tarball` on the PATH), and units, users, capabilities and log rotation for Debian and Ubuntu: `docs/install.md`.

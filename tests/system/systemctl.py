@@ -1,0 +1,68 @@
+#!/usr/bin/env python3
+"""
+What docs/install.md asks of systemctl, where no systemd runs: a unit's ExecStart as its user.
+
+Takes from a unit what decides with which rights its daemon runs: user, groups,
+capabilities, NoNewPrivileges, umask.  The daemons' output goes to
+C{$UNIT_LOGS/UNIT.log}.
+"""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+UNITS = Path("/etc/systemd/system")
+
+
+def read(unit: str) -> dict[str, str]:
+    """The settings of a unit, of all its sections."""
+    lines = (UNITS / f"{unit}.service").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+
+def command(unit: dict[str, str]) -> list[str]:
+    """The command that gives a program what systemd would give it, and the program."""
+    capabilities = unit.get("AmbientCapabilities", "").lower().replace("cap_", "+").split()
+    bounding = unit.get("CapabilityBoundingSet", "").lower().replace("cap_", "+").split()
+    return [
+        "setpriv",
+        f"--reuid={unit['User']}",
+        f"--regid={unit['Group']}",
+        *(
+            [f"--groups={unit['SupplementaryGroups']}"]
+            if "SupplementaryGroups" in unit
+            else ["--init-groups"]
+        ),
+        f"--inh-caps={','.join(['-all', *capabilities])}",
+        f"--ambient-caps={','.join(['-all', *capabilities])}",
+        *([f"--bounding-set={','.join(['-all', *bounding])}"] if bounding else []),
+        *(["--no-new-privs"] if unit.get("NoNewPrivileges") == "yes" else []),
+        "--",
+        *("env", "-i", f"PATH={os.defpath}:/usr/sbin:/sbin", f"LOGNAME={unit['User']}"),
+        *("sh", "-c", f"umask {unit['UMask']}; exec {unit['ExecStart']}"),
+    ]
+
+
+def start(name: str) -> None:
+    """Start a unit that has been installed."""
+    with open(Path(os.environ["UNIT_LOGS"], f"{name}.log"), "wb") as log:
+        subprocess.Popen(
+            command(read(name)), stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd="/"
+        )
+
+
+def main(action: str, *words: str) -> None:
+    """The three calls of the page."""
+    if action == "restart":
+        [cluster] = Path("/etc/postgresql").iterdir()
+        subprocess.run(["pg_ctlcluster", cluster.name, "main", "restart"], check=True)
+    elif action == "enable":
+        for name in words[1:]:
+            start(name)
+    elif action != "daemon-reload":
+        raise SystemExit(f"the page asks for {action}, which nothing here does")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
