@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from nova_tx.local import cpio, kernel_modules
+from nova_tx.local import cpio, kernel_modules, tarballs
 from nova_tx.local.places import cache_directory, locked
 from nova_tx.local.terminal import LocalError, Say, say
 
@@ -121,8 +121,7 @@ def build(output: Path | None = None, say: Say = say) -> Path:
 
 def unpack(tarball: Path, directory: Path) -> tuple[Path, Path, Path]:
     """Kernel, ramdisk and disk of a tarball that L{build} made."""
-    with tarfile.open(tarball) as archive:
-        archive.extractall(directory, filter="data")
+    tarballs.unpack(tarball, directory)
     found = {path.name.rsplit("-", 1)[-1].rsplit(".", 1)[-1]: path for path in directory.iterdir()}
     return found["vmlinuz"], found["initrd"], found["img"]
 

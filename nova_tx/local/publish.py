@@ -18,6 +18,7 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 from nova_tx.image.bundles import bundle
+from nova_tx.local import tarballs
 from nova_tx.local.boto_shim import Bucket, EC2Connection, S3Connection
 from nova_tx.local.clients import REFUSED, connect, sentence
 from nova_tx.local.kept import Kept, Shelf
@@ -139,11 +140,9 @@ def extract(tarball: Path, directory: Path) -> list[Path]:
     @raise LocalError: it is none, or would write outside C{directory}.
     """
     try:
-        with tarfile.open(tarball) as archive:
-            archive.extractall(directory, filter="data")
+        return tarballs.unpack(tarball, directory)
     except (OSError, tarfile.TarError) as reason:
         raise LocalError(f"{tarball} can't be unpacked: {reason}") from None
-    return [path for path in directory.rglob("*") if path.is_file() and not path.is_symlink()]
 
 
 class Publisher:
