@@ -17,6 +17,7 @@ setup(
     packages=[*find_packages(include=["nova_tx", "nova_tx.*"]), "twisted.plugins"],
     include_package_data=True,
     package_data={
+        "nova_tx.auth": ["*.template"],
         "nova_tx.rpc": ["*.xml"],
         "nova_tx.db.migrations": ["*.mako", "versions/*.py"],
         "nova_tx.local": ["guest/**/*"],

@@ -198,6 +198,15 @@ class CryptoFlags:
     ca_path: str = flag("$state_path/CA", "directory of the certificate authority")
     ca_file: str = flag("cacert.pem", "its certificate, in that directory")
     key_file: str = flag("private/cakey.pem", "its key, in that directory")
+    crl_file: str = flag("crl.pem", "its list of revoked certificates, in that directory")
+    crl_days: int = flag(30, "days that such a list is good; 'certificate refresh' makes a new one")
+    use_project_ca: bool = flag(
+        False, "each project has an authority of its own, below projects in that directory"
+    )
+    project_cert_subject: str = flag(
+        "/C=US/ST=California/L=MountainView/O=AnsoLabs/OU=NovaDev/CN=project-ca-%s-%s",
+        "subject of a project's authority; each %s is the next of project, time",
+    )
     ca_days: int = flag(3650, "days that its certificate is valid")
     cert_days: int = flag(365, "days that users' certificates are valid")
     user_cert_subject: str = flag(
@@ -216,9 +225,20 @@ class AuthFlags:
     )
     superuser_roles: Names = flag(("cloudadmin",), "roles that may do everything")
     global_roles: Names = flag(("cloudadmin", "itsec"), "roles that are valid in all projects")
+    credentials_template: str = flag(
+        lambda: installed.file("auth", "novarc.template"),
+        "template of rc files, with %(name)s for values",
+        show="auth/novarc.template",
+    )
     credential_rc_file: str = flag("%src", "rc file's name in the zip; %s is the region")
     credential_key_file: str = flag("pk.pem", "private key's name in the zip")
     credential_cert_file: str = flag("cert.pem", "certificate's name in the zip")
+    credential_vpn_file: str = flag("nova-vpn.conf", "OpenVPN configuration's name in the zip")
+    vpn_client_template: str = flag(
+        lambda: installed.file("auth", "vpn.template"),
+        "template of that configuration",
+        show="auth/vpn.template",
+    )
     lockout_attempts: int = flag(5, "failed authentications that lock an access key; 0: none do")
     lockout_minutes: int = flag(15, "minutes for which it is locked")
     lockout_window: int = flag(15, "minutes since the first in which they are counted")

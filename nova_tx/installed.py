@@ -18,6 +18,11 @@ def in_checkout() -> bool:
     return os.path.exists(os.path.join(base(), "setup.py"))
 
 
+def file(*names: str) -> str:
+    """The path of a file that comes with the package."""
+    return os.path.join(os.path.dirname(os.path.abspath(__file__)), *names)
+
+
 def program(name: str) -> str:
     """The path of a program of ours: in the checkout's C{scripts}, or where pip put it."""
     directory = (

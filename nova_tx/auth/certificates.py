@@ -1,5 +1,5 @@
 """
-Certificates and their subjects, without files. Signing takes milliseconds, a key more.
+Certificates, their subjects and revocation, without files. Signing takes milliseconds, a key more.
 
 SHA-256 and 2048 bits, where Bexar had MD5 and 1024.                         [spec/15 A33]
 """
@@ -7,6 +7,7 @@ SHA-256 and 2048 bits, where Bexar had MD5 and 1024.                         [sp
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 
 from cryptography import x509
@@ -46,13 +47,23 @@ def key_pem(key: rsa.RSAPrivateKey) -> bytes:
     )
 
 
-def subject(pattern: str, *values: str) -> x509.Name:
+def load_key(pem: bytes) -> rsa.RSAPrivateKey | None:
+    """A key from its PEM; None if it is no RSA key, or has a pass phrase."""
+    try:
+        key = serialization.load_pem_private_key(pem, None)
+    except (ValueError, TypeError):
+        return None
+    return key if isinstance(key, rsa.RSAPrivateKey) else None
+
+
+def subject(pattern: str, *values: str, flag: str = "user_cert_subject") -> x509.Name:
     """
     A subject from a pattern C{/C=US/O=…/CN=%s-%s-%s}.
 
     Each C{%s} is the next value; a value can't add fields, and is cut where
     X.509 ends the field.
 
+    @param flag: where the pattern comes from, for the error's text.
     @raise AuthorityError: the pattern is not of that form.
     """
     left = list(values)
@@ -60,14 +71,26 @@ def subject(pattern: str, *values: str) -> x509.Name:
     for part in pattern.strip("/").split("/"):
         letters, equals, text = part.partition("=")
         if not equals or letters not in _FIELDS or text.count("%s") > len(left):
-            raise AuthorityError(f"--user_cert_subject: {pattern!r} is no subject of a certificate")
+            raise AuthorityError(f"--{flag}: {pattern!r} is no subject of a certificate")
         kind, longest = _FIELDS[letters]
         filled = re.sub("%s", lambda _: left.pop(0), text)
         try:
             fields.append(x509.NameAttribute(kind, filled[:longest]))
         except ValueError as error:
-            raise AuthorityError(f"--user_cert_subject: {letters}: {error}") from None
+            raise AuthorityError(f"--{flag}: {letters}: {error}") from None
     return x509.Name(fields)
+
+
+def subject_text(name: x509.Name) -> str:
+    """A subject as L{subject} takes it, and openssl shows it."""
+    return "".join(
+        f"/{_LETTERS.get(each.oid, each.oid.dotted_string)}={_plain(each)}" for each in name
+    )
+
+
+def _plain(attribute: x509.NameAttribute[str | bytes]) -> str:
+    """Its value, without what would end a line or a field."""
+    return re.sub(r"[\t\r\n]", " ", str(attribute.value))
 
 
 def root(
@@ -104,10 +127,39 @@ def user(
     )
 
 
-def index_line(signed: x509.Certificate, serial: str) -> str:
-    """The line of openssl's C{index.txt} for a valid certificate."""
-    name = "".join(f"/{_LETTERS[each.oid]}={each.value!s}" for each in signed.subject)
-    return f"V\t{signed.not_valid_after_utc:%y%m%d%H%M%SZ}\t\t{serial}\tunknown\t{name}\n"
+def revocation_list(
+    issuer: x509.Certificate,
+    issuer_key: rsa.RSAPrivateKey,
+    number: int,
+    validity: tuple[datetime, datetime],
+    revoked: Iterable[tuple[int, datetime]],
+) -> x509.CertificateRevocationList:
+    """
+    What an authority has revoked.                                     [RFC 5280 section 5]
+
+    @param number: one more than that of the list before.
+    @param revoked: serial numbers, and since when.
+    """
+    since, until = (each.replace(tzinfo=UTC) for each in validity)
+    building = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(issuer.subject)
+        .last_update(since - _LEEWAY)
+        .next_update(until)
+        .add_extension(x509.CRLNumber(number), critical=False)
+        .add_extension(
+            x509.AuthorityKeyIdentifier.from_issuer_public_key(issuer_key.public_key()),
+            critical=False,
+        )
+    )
+    for serial, when in revoked:
+        building = building.add_revoked_certificate(
+            x509.RevokedCertificateBuilder()
+            .serial_number(serial)
+            .revocation_date(when.replace(tzinfo=UTC))
+            .build()
+        )
+    return building.sign(issuer_key, hashes.SHA256())
 
 
 def _builder(

@@ -2,56 +2,27 @@
 What a user takes home: the novarc that clients read, and the zip around it.
                                                                        [spec/09 section 6]
 
-Pure: facts in, text and bytes out.
+Facts in, text and bytes out; it blocks, for it reads templates.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shlex
 import stat
 import time
 import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from nova_tx.auth import templates
 from nova_tx.auth.authority import Issued
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
-from nova_tx.model.users import Membership, Project, User
+from nova_tx.model.users import Membership
 
 #: The region of a cloud that has no list of them.
 REGION = "nova"
-
-# bash and zsh say which file they read; other shells can't: there it has to be
-# the current directory's.
-_KEY_DIR = """\
-if [ -n "${BASH_SOURCE:-}" ]; then
-    NOVA_KEY_DIR=$BASH_SOURCE
-elif [ -n "${ZSH_VERSION:-}" ]; then
-    eval 'NOVA_KEY_DIR=${(%):-%x}'
-else
-    NOVA_KEY_DIR=./novarc
-fi
-NOVA_KEY_DIR=$(CDPATH= cd -- "$(dirname -- "$NOVA_KEY_DIR")" && pwd)
-export NOVA_KEY_DIR
-"""
-
-_FILES = """\
-export EC2_USER_ID=42
-export EC2_PRIVATE_KEY="${{NOVA_KEY_DIR}}/"{key}
-export EC2_CERT="${{NOVA_KEY_DIR}}/"{certificate}
-export NOVA_CERT="${{NOVA_KEY_DIR}}/"{authority}
-export EUCALYPTUS_CERT="${{NOVA_CERT}}"
-"""
-
-_ALIASES = """\
-alias ec2-bundle-image='ec2-bundle-image --cert "${EC2_CERT}" --privatekey "${EC2_PRIVATE_KEY}" \
---user 42 --ec2cert "${NOVA_CERT}"'
-alias ec2-upload-bundle='ec2-upload-bundle -a "${EC2_ACCESS_KEY}" -s "${EC2_SECRET_KEY}" \
---url "${S3_URL}" --ec2cert "${NOVA_CERT}"'
-"""
 
 
 @dataclass(frozen=True)
@@ -114,50 +85,48 @@ def _endpoints(
     )
 
 
-def rc_text(user: User, project: Project, endpoints: Endpoints, files: FileNames) -> str:
+def rc_text(who: Membership, endpoints: Endpoints, auth: AuthFlags, files: FileNames) -> str:
     """
-    The novarc: sourced by bash, zsh or another POSIX shell.
+    The novarc, of flag C{credentials_template}: sourced by bash, zsh or another POSIX shell.
 
     Both generations of names hold C{access:project}; every client signs with
     it as one word, and without the project a request would be for the project
     named as the user.
+
+    @raise InvalidInput: the template is no good.
     """
-    access = f"{user.access_key}:{project.id}"
-    return "".join(
-        (
-            _KEY_DIR,
-            _exports(
-                {
-                    "EC2_ACCESS_KEY": access,
-                    "EC2_SECRET_KEY": user.secret_key,
-                    "EC2_URL": endpoints.ec2,
-                    "S3_URL": endpoints.s3,
-                }
-            ),
-            _FILES.format(
-                key=shlex.quote(files.key),
-                certificate=shlex.quote(files.certificate),
-                authority=shlex.quote(files.authority),
-            ),
-            _ALIASES,
-            _exports(
-                {
-                    "CLOUD_SERVERS_API_KEY": user.access_key,
-                    "CLOUD_SERVERS_USERNAME": user.id,
-                    "CLOUD_SERVERS_URL": endpoints.openstack,
-                    "AWS_ACCESS_KEY_ID": access,
-                    "AWS_SECRET_ACCESS_KEY": user.secret_key,
-                    "AWS_ENDPOINT_URL_EC2": endpoints.ec2,
-                    "AWS_ENDPOINT_URL_S3": endpoints.s3,
-                    "AWS_DEFAULT_REGION": endpoints.region,
-                }
-            ),
-        )
-    )
+    values = {
+        "access": who.user.access_key,
+        "project": who.project.id,
+        "secret": who.user.secret_key,
+        "ec2": endpoints.ec2,
+        "s3": endpoints.s3,
+        "os": endpoints.openstack,
+        "user": who.user.id,
+        "nova": files.authority,
+        "cert": files.certificate,
+        "key": files.key,
+        "region": endpoints.region,
+    }
+    quoted = {name: templates.for_shell(value) for name, value in values.items()}
+    return templates.fill(auth.credentials_template, "credentials_template", quoted)
 
 
-def _exports(values: Mapping[str, str]) -> str:
-    return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in values.items())
+def vpn_text(address: str, port: int, auth: AuthFlags, files: FileNames) -> str:
+    """
+    The configuration of OpenVPN, of flag C{vpn_client_template}.
+
+    @raise InvalidInput: the template is no good.
+    """
+    values = {
+        "ip": address,
+        "port": str(port),
+        "certfile": files.certificate,
+        "keyfile": files.key,
+        "cafile": files.authority,
+    }
+    quoted = {name: templates.for_openvpn(value) for name, value in values.items()}
+    return templates.fill(auth.vpn_client_template, "vpn_client_template", quoted)
 
 
 def take_home(
@@ -165,25 +134,29 @@ def take_home(
     places: tuple[Ec2Flags, S3Flags, AuthFlags],
     authority_file: str,
     issued: Issued,
-    authority_certificate: bytes,
+    vpn: tuple[str, int] | None,
 ) -> bytes:
     """
-    The zip: an rc file for each region, the user's key and certificate, the root's certificate.
+    The zip: an rc file for each region, the user's key and certificate, whom to believe.
 
     @param authority_file: where the root's certificate is kept: its name is the last part.
-    @raise InvalidInput: C{region_list} is not of C{name=fqdn}.
+    @param vpn: address and port of the project's VPN, if it has one.
+    @raise InvalidInput: C{region_list} is not of C{name=fqdn}; a template is no good.
     """
     auth = places[2]
     names = file_names(auth, authority_file)
+    regions = outside(*places)
     members = {
-        auth.credential_rc_file.replace("%s", each.region): rc_text(
-            who.user, who.project, each, names
-        ).encode()
-        for each in outside(*places)
+        auth.credential_rc_file.replace("%s", each.region): rc_text(who, each, auth, names).encode()
+        for each in regions
     }
+    if len(members) < len(regions):
+        raise InvalidInput("--credential_rc_file gives two regions of --region_list one name")
     members[names.key] = issued.key
     members[names.certificate] = issued.certificate
-    members[names.authority] = authority_certificate
+    if vpn is not None:
+        members[auth.credential_vpn_file] = vpn_text(*vpn, auth, names).encode()
+    members[names.authority] = issued.authorities
     return archive(members)
 
 

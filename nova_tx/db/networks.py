@@ -159,6 +159,22 @@ def host_for(txn: Connection, instance_id: int) -> str | None:
         return None
 
 
+def vpn(txn: Connection, project_id: str) -> tuple[str, int] | None:
+    """
+    The public address and port of a project's VPN; None: it has none.
+
+    A look never gives the project a network.                            [spec/15 D5]
+    """
+    row = txn.execute(
+        select(networks.c.vpn_public_address, networks.c.vpn_public_port)
+        .where(networks.c.project_id == project_id, networks.c.deleted.is_(False))
+        .where(networks.c.vpn_public_address.is_not(None), networks.c.vpn_public_port.is_not(None))
+        .order_by(networks.c.id)
+        .limit(1)
+    ).one_or_none()
+    return None if row is None else (row.vpn_public_address, row.vpn_public_port)
+
+
 def _insert(txn: Connection, network: IPv4Network, low: int, bridge: str, dns: str | None) -> int:
     made = txn.execute(
         insert(networks).values(

@@ -3,26 +3,32 @@
 from __future__ import annotations
 
 import os
+import stat
 import tempfile
 
 from nova_tx.errors import InvalidInput
+
+#: Links of the system's own, to what this process was given.
+_STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 
 def write_private(path: str, content: bytes) -> None:
     """
     Write a file that only its owner can read, whole or not at all.      [spec/15 A44]
 
-    What is no plain file, such as C{/dev/stdout}, is written to as it is.
+    What was there is replaced, a link too: what it leads to is left alone.  A
+    device, a pipe of one's own and C{/dev/stdout} are written to as they are.
 
     @raise InvalidInput: it can't be written.
     """
     try:
-        if os.path.exists(path) and not os.path.isfile(path):
-            with open(path, "wb") as file:
+        if not _is_replaced(path):
+            flags = os.O_WRONLY | (0 if path.startswith(_STREAMS) else os.O_NOFOLLOW)
+            with open(os.open(path, flags), "wb") as file:
                 file.write(content)
             return
-        path = os.path.realpath(path)
-        descriptor, new = tempfile.mkstemp(dir=os.path.dirname(path), prefix=".nova-manage-")
+        directory = os.path.dirname(path) or "."
+        descriptor, new = tempfile.mkstemp(dir=directory, prefix=".nova-manage-")
         try:
             with open(descriptor, "wb") as file:
                 file.write(content)
@@ -32,3 +38,15 @@ def write_private(path: str, content: bytes) -> None:
             raise
     except OSError as error:
         raise InvalidInput(f"can't write {path}: {error.strerror}") from None
+
+
+def _is_replaced(path: str) -> bool:
+    if path.startswith(_STREAMS):
+        return False
+    try:
+        found = os.lstat(path)
+    except FileNotFoundError:
+        return True
+    if stat.S_ISFIFO(found.st_mode) and found.st_uid != os.geteuid():
+        raise InvalidInput(f"can't write {path}: it is a pipe of somebody else")
+    return stat.S_ISREG(found.st_mode) or stat.S_ISLNK(found.st_mode)

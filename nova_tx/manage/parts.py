@@ -10,6 +10,7 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from nova_tx.auth.authority import Authority
+from nova_tx.auth.certification import Certification
 from nova_tx.auth.database import DatabaseUsers
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
@@ -29,6 +30,7 @@ from nova_tx.flags import (
 from nova_tx.registry import choose
 
 S = TypeVar("S")
+T = TypeVar("T")
 
 #: The flags that commands read.
 SECTIONS = (
@@ -121,6 +123,10 @@ class Parts:
         return Roles(self.section(AuthFlags))
 
     @cached_property
-    def authority(self) -> Authority:
-        """The certificate authority."""
-        return Authority(self.section(CryptoFlags))
+    def certification(self) -> Certification:
+        """Certificates of users."""
+        return Certification(Authority(self.section(CryptoFlags)), self.database, _at_once)
+
+
+async def _at_once(fn: Callable[..., T], *args: Any) -> T:
+    return fn(*args)

@@ -17,6 +17,7 @@ from nova_tx.auth.authority import Authority
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
 from nova_tx.db import certificates, images
+from nova_tx.db.certificates import Known
 from nova_tx.db.engine import Database
 from nova_tx.errors import BucketNotFound, ImageError, ImageNotFound, InvalidInput, KeyNotFound
 from nova_tx.image import formats
@@ -184,24 +185,27 @@ class Making:
     async def _bundle(
         self, image: Image, user_id: str, origin: Origin, manifest: Manifest, progress: Progress
     ) -> None:
-        files = await self._database.read(certificates.files, user_id, image.owner)
+        known = await self._database.read(certificates.known, user_id, image.owner)
         await self._advance(image, images.PENDING, images.DECRYPTING)
-        await self._pool.run(self._decrypt, image.id, origin, manifest, files, progress)
+        await self._pool.run(self._decrypt, image, origin, manifest, known, progress)
         await self._advance(image, images.DECRYPTING, images.UNTARRING)
         await self._pool.run(self._untar, image.id, manifest, progress)
         await self._finish(image, images.UNTARRING, manifest.size)
 
     def _decrypt(
         self,
-        image_id: str,
+        image: Image,
         origin: Origin,
         manifest: Manifest,
-        files: tuple[str, ...],
+        known: Known,
         progress: Progress,
     ) -> None:
         unbundle.check_sizes(manifest, self._max_bytes)
-        unbundle.check_signature(manifest, _contents(files))
-        os.makedirs(self._shelf.scratch(image_id), mode=0o700)
+        valid = _contents(known.valid)
+        revoked = _contents(known.revoked + known.revoked_elsewhere)
+        # who has had certificates has to sign with one
+        unbundle.check_signature(manifest, valid, revoked, bool(valid or known.revoked))
+        os.makedirs(self._shelf.scratch(image.id), mode=0o700)
         # parts lie beside their manifest
         above = origin.key.rpartition("/")[0]
 
@@ -215,9 +219,9 @@ class Making:
 
         unbundle.decrypt(
             manifest,
-            self._authority.key(),
+            self._authority.keys(image.owner),
             read_part,
-            self._at(image_id, "image.tar.gz"),
+            self._at(image.id, "image.tar.gz"),
             self._keep_on,
             progress.stage(0, _COPIED, manifest.bundled_size),
         )

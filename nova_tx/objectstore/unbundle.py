@@ -48,30 +48,35 @@ _BROKEN = (
 )
 
 
-def check_signature(manifest: Manifest, certificates: Iterable[bytes]) -> None:
+def check_signature(
+    manifest: Manifest, valid: Iterable[bytes], revoked: Iterable[bytes], needed: bool
+) -> None:
     """
-    The manifest was signed by the key of one of these certificates (PEM).
+    The manifest was signed by the key of a certificate (PEM) that is valid.
 
-    Nothing is known without certificates, and nothing is refused.
-
+    @param needed: else it may be signed by whomever, but by none that was revoked.
     @raise ImageError: it was not.
     """
-    known = 0
-    for pem in certificates:
-        try:
-            key = x509.load_pem_x509_certificate(pem).public_key()
-        except ValueError:
-            continue
-        if not isinstance(key, rsa.RSAPublicKey):
-            continue
-        known += 1
-        try:
-            key.verify(manifest.signature, manifest.signed, rsa_padding.PKCS1v15(), hashes.SHA1())
-            return
-        except InvalidSignature:
-            continue
-    if known:
+    if any(_signed_by(manifest, pem) for pem in valid):
+        return
+    if any(_signed_by(manifest, pem) for pem in revoked):
+        raise ImageError("the manifest is signed with a certificate that has been revoked")
+    if needed:
         raise ImageError("the manifest is not signed by the user who registers it")
+
+
+def _signed_by(manifest: Manifest, pem: bytes) -> bool:
+    try:
+        key = x509.load_pem_x509_certificate(pem).public_key()
+    except ValueError:
+        return False
+    if not isinstance(key, rsa.RSAPublicKey):
+        return False
+    try:
+        key.verify(manifest.signature, manifest.signed, rsa_padding.PKCS1v15(), hashes.SHA1())
+    except InvalidSignature:
+        return False
+    return True
 
 
 def check_sizes(manifest: Manifest, limit: int) -> None:
@@ -89,7 +94,7 @@ def check_sizes(manifest: Manifest, limit: int) -> None:
 
 def decrypt(
     manifest: Manifest,
-    key: rsa.RSAPrivateKey,
+    keys: Iterable[rsa.RSAPrivateKey],
     read_part: Callable[[str], Iterator[bytes]],
     target: str,
     keep_on: Callable[[], None],
@@ -98,15 +103,14 @@ def decrypt(
     """
     Join and decrypt the parts into a file: a gzipped tar.
 
+    @param keys: of this cloud; the bundle is encrypted for one of them.
     @param read_part: the bytes of a part by its file name.
     @param keep_on: called now and then; what it raises ends the work.
     @param report: told how many bytes of the parts are done.
     @raise ImageError: a part or a size is wrong, or the key is not for us.
     """
-    cipher = Cipher(
-        algorithms.AES(_unseal(key, manifest.cloud_key)),
-        modes.CBC(_unseal(key, manifest.cloud_iv)),
-    ).decryptor()
+    session_key, session_iv = _session(manifest, keys)
+    cipher = Cipher(algorithms.AES(session_key), modes.CBC(session_iv)).decryptor()
     unpadder = padding.PKCS7(128).unpadder()
     left = manifest.bundled_size
     with open(target, "xb") as out:
@@ -131,15 +135,22 @@ def decrypt(
             raise ImageError(_NOT_FOR_US) from None
 
 
-def _unseal(key: rsa.RSAPrivateKey, sealed: bytes) -> bytes:
+def _session(manifest: Manifest, keys: Iterable[rsa.RSAPrivateKey]) -> tuple[bytes, bytes]:
+    """The bundle's own key and its IV."""
+    for key in keys:
+        found = _unseal(key, manifest.cloud_key), _unseal(key, manifest.cloud_iv)
+        if found[0] is not None and found[1] is not None:
+            return found[0], found[1]
+    raise ImageError(_NOT_FOR_US)
+
+
+def _unseal(key: rsa.RSAPrivateKey, sealed: bytes) -> bytes | None:
     """A session key or IV: what is encrypted is its hexadecimal text."""
     try:
         text = key.decrypt(sealed, rsa_padding.PKCS1v15())
     except ValueError:
-        text = b""
-    if _SECRET.match(text) is None:
-        raise ImageError(_NOT_FOR_US)
-    return bytes.fromhex(text.decode())
+        return None
+    return bytes.fromhex(text.decode()) if _SECRET.match(text) else None
 
 
 def untar(

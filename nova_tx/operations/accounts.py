@@ -10,16 +10,20 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from twisted.internet.threads import deferToThread
+from twisted.logger import Logger
 
 from nova_tx.auth import credentials
-from nova_tx.auth.authority import Authority, Issued
+from nova_tx.auth.authority import Authority
+from nova_tx.auth.certification import Certification
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
-from nova_tx.db import certificates, projects
+from nova_tx.db import networks, projects
 from nova_tx.db.engine import Database
-from nova_tx.errors import InUse
+from nova_tx.errors import AuthorityError, InUse
 from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, S3Flags
 from nova_tx.model.users import Project, User
+
+_log = Logger()
 
 
 class Accounts:
@@ -67,13 +71,14 @@ class Accounts:
         """
         return self._users.create_user(user_id, None, None, False)
 
-    def delete_user(self, user_id: str) -> Awaitable[None]:
+    async def delete_user(self, user_id: str) -> None:
         """
-        Forget a user with the key pairs, memberships and roles it has.
+        Forget a user with the key pairs, memberships and roles it has; revoke its certificates.
 
         @raise UserNotFound, InUse: there is none; the user manages a project.
         """
-        return self._users.delete_user(user_id)
+        await self._users.delete_user(user_id)
+        await self._revoke(user_id, None)
 
     async def credentials(self, user_id: str, project_id: str) -> tuple[User, bytes]:
         """
@@ -83,16 +88,26 @@ class Accounts:
         @raise AuthorityError: the certificate authority's files can't be used.
         """
         who = await self._users.member(user_id, project_id)
-        issued, root = await self._in_thread(self._issue, user_id, project_id)
-        await self._database.run(certificates.create, user_id, project_id, issued.file_name)
+        vpn = await self._database.read(networks.vpn, project_id)
+        issued = await self._certification().issue(user_id, project_id)
         packed: bytes = await self._in_thread(
-            credentials.take_home, who, self._places, self._crypto.ca_file, issued, root
+            credentials.take_home, who, self._places, self._crypto.ca_file, issued, vpn
         )
         return who.user, packed
 
-    def _issue(self, user_id: str, project_id: str) -> tuple[Issued, bytes]:
-        authority = Authority(self._crypto)
-        return authority.issue(user_id, project_id), authority.certificate()
+    def _certification(self) -> Certification:
+        return Certification(Authority(self._crypto), self._database, self._in_thread)
+
+    async def _revoke(self, user_id: str | None, project_id: str | None) -> None:
+        """Revoke what there is; what the authority could not be told, it is told later."""
+        try:
+            await self._certification().revoke(user_id, project_id)
+        except AuthorityError as error:
+            _log.error(
+                "{reason}: its list of revoked certificates is to be completed by"
+                " 'nova-manage certificate refresh' on the host that has it",
+                reason=str(error),
+            )
 
     # Roles.
 
@@ -174,7 +189,7 @@ class Accounts:
 
     async def delete_project(self, project_id: str) -> None:
         """
-        Forget a project that has nothing left.                                [spec/15 D4]
+        Forget a project that has nothing left; revoke its members' certificates. [spec/15 D4]
 
         @raise ProjectNotFound: there is none.
         @raise InUse: it has instances, volumes, networks or addresses.
@@ -184,6 +199,7 @@ class Accounts:
         if left:
             raise InUse(f"Project {project_id} still has {', '.join(left)}")
         await self._users.delete_project(project_id)
+        await self._revoke(None, project_id)
 
     def add_member(self, user_id: str, project_id: str) -> Awaitable[None]:
         """
@@ -193,11 +209,12 @@ class Accounts:
         """
         return self._users.add_member(user_id, project_id)
 
-    def remove_member(self, user_id: str, project_id: str) -> Awaitable[None]:
+    async def remove_member(self, user_id: str, project_id: str) -> None:
         """
-        End a membership and the roles in that project; none is nothing.
+        End a membership, the roles and the certificates for that project; none is nothing.
 
         @raise UserNotFound, ProjectNotFound: no such user, no such project.
         @raise InUse: the user manages the project.
         """
-        return self._users.remove_member(user_id, project_id)
+        await self._users.remove_member(user_id, project_id)
+        await self._revoke(user_id, project_id)

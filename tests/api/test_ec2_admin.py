@@ -289,14 +289,14 @@ def test_credentials(database: Database, tmp_path: Path) -> None:
     with zipfile.ZipFile(io.BytesIO(base64.b64decode(said["file"]))) as packed:
         files = {name: packed.read(name) for name in packed.namelist()}
     assert set(files) == {"novarc", "pk.pem", "cert.pem", "cacert.pem"}
-    assert b"export EC2_ACCESS_KEY=joe:shop\n" in files["novarc"]
+    assert b'export EC2_ACCESS_KEY="joe:shop"\n' in files["novarc"]
     key = serialization.load_pem_private_key(files["pk.pem"], None)
     certificate, root = (
         x509.load_pem_x509_certificate(files[name]) for name in ("cert.pem", "cacert.pem")
     )
     assert certificate.public_key() == key.public_key()
     certificate.verify_directly_issued_by(root)
-    assert len(inline(database.read(certificates.files, "joe", "shop"))) == 1
+    assert len(inline(database.read(certificates.known, "joe", "shop")).valid) == 1
     text = "\n".join(lines)
     assert "GenerateX509ForUser" in text
     assert joe.secret_key not in text and said["file"][:40] not in text
@@ -311,4 +311,4 @@ def test_credentials_again(database: Database, tmp_path: Path) -> None:
         for project in ("None", "admin")
     )
     assert first != second
-    assert len(inline(database.read(certificates.files, "admin", "admin"))) == 2
+    assert len(inline(database.read(certificates.known, "admin", "admin")).valid) == 2

@@ -63,7 +63,7 @@ def test_root(authority: Authority) -> None:
     root.verify_directly_issued_by(root)
     assert root.subject.rfc4514_string() == "O=NOVA ROOT,L=Mountain View,ST=California,C=US"
     assert isinstance(root.signature_hash_algorithm, hashes.SHA256)
-    key = authority.key()
+    (key,) = authority.keys("shop")
     assert key.key_size >= 2048
     assert key.public_key() == root.public_key()
     assert root.not_valid_after_utc == (NOW + timedelta(days=3650)).replace(tzinfo=UTC)
@@ -74,7 +74,7 @@ def test_root_decrypts(authority: Authority) -> None:
     public = x509.load_pem_x509_certificate(authority.certificate()).public_key()
     assert isinstance(public, rsa.RSAPublicKey)
     encrypted = public.encrypt(b"image key", padding.PKCS1v15())
-    assert authority.key().decrypt(encrypted, padding.PKCS1v15()) == b"image key"
+    assert authority.keys("shop")[0].decrypt(encrypted, padding.PKCS1v15()) == b"image key"
 
 
 def test_user_certificate(authority: Authority) -> None:
@@ -169,7 +169,7 @@ def test_made_by_another(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 def test_interrupted(tmp_path: Path) -> None:
     """A root whose making ended after the key is completed with that key."""
     first = Authority(flags_for(tmp_path), lambda: NOW)
-    key = first.key()
+    (key,) = first.keys("shop")
     (tmp_path / "CA" / "cacert.pem").unlink()
     root = x509.load_pem_x509_certificate(Authority(flags_for(tmp_path)).certificate())
     assert root.public_key() == key.public_key()

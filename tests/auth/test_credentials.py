@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import os
 import shutil
 import subprocess
+import tempfile
 import zipfile
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -15,13 +17,16 @@ from urllib.parse import parse_qs, urlsplit
 import boto3  # type: ignore[import-untyped]
 import pytest
 from botocore.awsrequest import AWSResponse  # type: ignore[import-untyped]
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from nova_tx.auth import credentials, s3_signatures, signatures
+from nova_tx.auth.authority import Issued
 from nova_tx.auth.credentials import Endpoints, FileNames
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
 from nova_tx.local.clients import connect
-from nova_tx.model.users import Project, User
+from nova_tx.model.users import Membership, Project, User
 
 EC2 = Ec2Flags(ec2_host="api.example.com", ec2_dmz_host="10.1.1.1")
 S3 = S3Flags(s3_dmz="10.1.1.2")
@@ -30,9 +35,10 @@ PLACE = Endpoints("nova", "http://10.1.1.1:8773/services/Cloud", "http://10.1.1.
 FILES = FileNames("pk.pem", "cert.pem", "cacert.pem")
 JOHN = User("john", "my-access-key", "a-super-secret-key", False)
 PROJECT = Project("john_project", "john", "")
+WHO = Membership(JOHN, PROJECT, True)
 
-#: Shells that can say which file they read; not every machine has zsh.
-SHELLS = ["bash", "zsh"] if shutil.which("zsh") else ["bash"]
+#: Those that can say which file they read, and one that can't.
+SHELLS = ["bash", "zsh", "dash"]
 
 #: The names of Bexar's novarc in their order, then those of today's tools.
 NAMES = [
@@ -56,11 +62,12 @@ NAMES = [
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_S3",
     "AWS_DEFAULT_REGION",
+    "AWS_AUTH_REGION",
 ]
 
 
 def novarc(user: User = JOHN) -> str:
-    return credentials.rc_text(user, PROJECT, PLACE, FILES)
+    return credentials.rc_text(replace(WHO, user=user), PLACE, AUTH, FILES)
 
 
 def sourced(shell: str, text: str, directory: Path, there: Path) -> dict[str, str]:
@@ -85,12 +92,11 @@ def test_order() -> None:
     assert found == NAMES
 
 
-@pytest.mark.parametrize("shell", [*SHELLS, "dash", "sh"])
+@pytest.mark.parametrize("shell", [*SHELLS, "sh"])
 def test_sourced(shell: str, tmp_path: Path) -> None:
     """Each shell gets every value; the files are those beside the novarc."""
-    directory = tmp_path / "my keys"
-    directory.mkdir()
-    found = sourced(shell, novarc(), directory, directory)
+    directory = tmp_path / """my "own" $HOME's `keys`\\"""
+    found = sourced(shell, novarc(), directory, tmp_path)
     assert {name: found[name] for name in NAMES if name in found} == {
         "NOVA_KEY_DIR": str(directory),
         "EC2_ACCESS_KEY": "my-access-key:john_project",
@@ -110,14 +116,56 @@ def test_sourced(shell: str, tmp_path: Path) -> None:
         "AWS_ENDPOINT_URL_EC2": "http://10.1.1.1:8773/services/Cloud",
         "AWS_ENDPOINT_URL_S3": "http://10.1.1.1:3333",
         "AWS_DEFAULT_REGION": "nova",
+        "AWS_AUTH_REGION": "nova",
     }
 
 
 @pytest.mark.parametrize("shell", SHELLS)
-def test_sourced_from_elsewhere(shell: str, tmp_path: Path) -> None:
-    """A shell that can say which file it reads finds the keys from any directory."""
-    found = sourced(shell, novarc(), tmp_path / "keys", tmp_path)
-    assert found["EC2_CERT"] == f"{tmp_path}/keys/cert.pem"
+@pytest.mark.parametrize(
+    "how",
+    [
+        ". ./keys/novarc",
+        "cd keys; . ./novarc; cd ..",
+        "(. ./keys/novarc; env -0); exit",
+        ". ./wrapper",
+        "{ . ./keys/novarc; } 3>&1 >out",
+        'cd /; CDPATH=/tmp:/; . "$here/keys/novarc"',
+        "f() { . ./keys/novarc; }; f",
+    ],
+)
+def test_where_it_is(shell: str, how: str, tmp_path: Path) -> None:
+    """Each shell finds the keys beside the file that it reads, however it comes to read it."""
+    keys = tmp_path / "keys"
+    keys.mkdir()
+    (keys / "novarc").write_text(novarc())
+    (tmp_path / "wrapper").write_text("# NOVA_KEY_DIR=\n. ./keys/novarc\n")
+    script = f"set -eu; here=$PWD; {how}; env -0"
+    done = subprocess.run(
+        [shell, "-c", script], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert f"EC2_CERT={keys}/cert.pem" in done.stdout.split("\0")
+    assert done.stderr == ""
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_script(shell: str, tmp_path: Path) -> None:
+    """A script finds the keys that it sources, whatever files it has open."""
+    (tmp_path / "keys").mkdir()
+    (tmp_path / "keys" / "novarc").write_text(novarc())
+    script = tmp_path / "script"
+    script.write_text("exec 3<script; . keys/../keys/novarc\nexec env -0\n")
+    done = subprocess.run(
+        [shell, "script"], check=True, capture_output=True, text=True, cwd=tmp_path
+    )
+    assert f"EC2_CERT={tmp_path}/keys/cert.pem" in done.stdout.split("\0")
+
+
+def test_noisy_zsh(tmp_path: Path) -> None:
+    """A zsh that lists every directory it comes into finds the keys all the same."""
+    (tmp_path / "novarc").write_text(novarc())
+    script = f"chpwd() {{ ls; }}; cd /; . {tmp_path}/novarc; env -0"
+    done = subprocess.run(["zsh", "-c", script], check=True, capture_output=True, text=True)
+    assert f"NOVA_KEY_DIR={tmp_path}" in done.stdout.split("\0")
 
 
 def test_aliases(tmp_path: Path) -> None:
@@ -150,12 +198,110 @@ def test_aliases(tmp_path: Path) -> None:
     assert "a-super-secret-key" not in aliases
 
 
-def test_quoted(tmp_path: Path) -> None:
-    """A value never becomes a command."""
-    secret = "'$(touch owned)`touch owned`\"\\;&|"
-    found = sourced("sh", novarc(replace(JOHN, secret_key=secret)), tmp_path, tmp_path)
+#: What a shell would take for something else.
+HOSTILE = st.text(st.sampled_from("'\"`$\\!%(){};&|<>*?~#= \n\tabé"), min_size=1, max_size=30)
+
+
+@settings(max_examples=60, deadline=None)
+@given(HOSTILE, HOSTILE, HOSTILE)
+def test_hostile(secret: str, project: str, region: str) -> None:
+    """A value arrives as it is, and never becomes a command: in dash, which reads all of it."""
+    who = Membership(replace(JOHN, secret_key=secret), Project(project, "john", ""), True)
+    place = replace(PLACE, region=region)
+    with tempfile.TemporaryDirectory() as name:
+        directory = Path(name, "keys")
+        found = sourced("dash", credentials.rc_text(who, place, AUTH, FILES), directory, directory)
+        assert os.listdir(directory) == ["novarc"]
+    assert found["EC2_SECRET_KEY"] == found["AWS_SECRET_ACCESS_KEY"] == secret
+    assert found["EC2_ACCESS_KEY"] == found["AWS_ACCESS_KEY_ID"] == f"my-access-key:{project}"
+    assert found["AWS_DEFAULT_REGION"] == found["AWS_AUTH_REGION"] == region
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_quoted(shell: str, tmp_path: Path) -> None:
+    """A value is the same in every shell."""
+    secret = "'$(touch owned)`touch owned`\"\\;&|!!%%s"
+    found = sourced(shell, novarc(replace(JOHN, secret_key=secret)), tmp_path, tmp_path)
     assert found["EC2_SECRET_KEY"] == found["AWS_SECRET_ACCESS_KEY"] == secret
     assert not (tmp_path / "owned").exists()
+
+
+# Templates.
+
+
+def test_template(tmp_path: Path) -> None:
+    """An operator's own template gets every value by name; %% is a per cent sign."""
+    path = tmp_path / "rc"
+    names = ("access", "project", "secret", "ec2", "s3", "os", "user", "nova", "cert", "key")
+    path.write_text("100%%\n" + "".join(f"%({name})s\n" for name in (*names, "region")))
+    auth = replace(AUTH, credentials_template=str(path))
+    assert credentials.rc_text(WHO, PLACE, auth, FILES).splitlines() == [
+        *("100%", "my-access-key", "john_project", "a-super-secret-key", PLACE.ec2, PLACE.s3),
+        *("http://o", "john", "cacert.pem", "cert.pem", "pk.pem", "nova"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"%(wealth)s", "wants 'wealth'; there are access, project"),
+        (b"100%", "has a % that is neither"),
+        (b"%s", "has a % that is neither"),
+        (b"\xff\xfe", "is no text"),
+        (None, "can't read"),
+    ],
+)
+def test_bad_template(tmp_path: Path, content: bytes | None, said: str) -> None:
+    """A template that is no good is one sentence, with its flag, its file and no secret."""
+    path = tmp_path / "rc"
+    if content is not None:
+        path.write_bytes(content)
+    auth = replace(AUTH, credentials_template=str(path))
+    with pytest.raises(InvalidInput, match=said) as caught:
+        credentials.rc_text(WHO, PLACE, auth, FILES)
+    assert str(caught.value).startswith(f"--credentials_template: {'can' if not content else path}")
+    assert JOHN.secret_key not in str(caught.value)
+
+
+ISSUED = Issued(b"key", b"certificate", "/CA/newcerts/10.pem", b"project and root")
+
+
+def unpacked(auth: AuthFlags, vpn: tuple[str, int] | None, ec2: Ec2Flags = EC2) -> dict[str, str]:
+    packed = credentials.take_home(WHO, (ec2, S3, auth), "CA/cacert.pem", ISSUED, vpn)
+    with zipfile.ZipFile(io.BytesIO(packed)) as file:
+        return {name: file.read(name).decode() for name in file.namelist()}
+
+
+def test_vpn() -> None:
+    """With a VPN its configuration is before the authorities, and names what is in the zip."""
+    found = unpacked(AUTH, ("203.0.113.7", 1001))
+    assert list(found) == ["novarc", "pk.pem", "cert.pem", "nova-vpn.conf", "cacert.pem"]
+    lines = found["nova-vpn.conf"].splitlines()
+    for line in ("remote 203.0.113.7 1001", 'cert "cert.pem"', 'key "pk.pem"', 'ca "cacert.pem"'):
+        assert line in lines
+    for line in ("client", "dev tap", "proto udp", "nobind", "keepalive 10 120", "persist-key"):
+        assert line in lines
+
+
+def test_vpn_template(tmp_path: Path) -> None:
+    """A template of the operator's, and names by flags, are taken for it."""
+    path = tmp_path / "vpn"
+    path.write_text('%(ip)s %(port)s "%(keyfile)s" %(certfile)s %(cafile)s\n')
+    auth = replace(
+        AUTH,
+        vpn_client_template=str(path),
+        credential_vpn_file="tunnel.conf",
+        credential_key_file='my "key"',
+    )
+    found = unpacked(auth, ("203.0.113.7", 1001))
+    assert found["tunnel.conf"] == '203.0.113.7 1001 "my \\"key\\"" cert.pem cacert.pem\n'
+
+
+def test_one_name_for_two_regions() -> None:
+    """A name without the region is refused if there are several: one would hide the other."""
+    ec2 = replace(EC2, region_list=("east=e.example.com", "west=w.example.com"))
+    with pytest.raises(InvalidInput, match="--credential_rc_file gives two regions"):
+        unpacked(replace(AUTH, credential_rc_file="novarc"), None, ec2)
 
 
 def test_inside() -> None:

@@ -162,15 +162,24 @@ async def test_possessions(database: Database) -> None:
 
 
 async def test_certificates(database: Database) -> None:
-    """A user's certificates in a project are found again, oldest first."""
-    for user, project, file in (
-        ("joe", "shop", "/ca/newcerts/10.pem"),
-        ("ann", "shop", "/ca/newcerts/11.pem"),
-        ("joe", "bank", "/ca/newcerts/12.pem"),
-        ("joe", "shop", "/ca/newcerts/13.pem"),
+    """A user's certificates in a project are found again, oldest first; revoked ones stay known."""
+    for user, project, number in (
+        ("joe", "shop", 10),
+        ("ann", "shop", 11),
+        ("joe", "bank", 12),
+        ("joe", "shop", 13),
     ):
-        await database.run(certificates.create, user, project, file)
-    assert await database.read(certificates.files, "joe", "shop") == (
-        "/ca/newcerts/10.pem",
-        "/ca/newcerts/13.pem",
-    )
+        await database.run(certificates.create, user, project, f"/ca/newcerts/{number}.pem")
+
+    async def known() -> certificates.Known:
+        return await database.read(certificates.known, "joe", "shop")
+
+    ten, eleven, twelve, thirteen = (f"/ca/newcerts/{number}.pem" for number in range(10, 14))
+    assert await known() == certificates.Known((ten, thirteen), (), ())
+    assert await database.run(certificates.revoke, "joe", "bank") == (twelve,)
+    assert await known() == certificates.Known((ten, thirteen), (), (twelve,))
+    assert await database.run(certificates.revoke, None, "shop") == (ten, eleven, thirteen)
+    assert await known() == certificates.Known((), (ten, thirteen), (twelve,))
+    assert await database.run(certificates.revoke, "joe", None) == (ten, twelve, thirteen)
+    assert await database.read(certificates.revoked) == (ten, eleven, twelve, thirteen)
+    assert await database.read(certificates.holders) == ()

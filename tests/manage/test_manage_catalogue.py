@@ -24,7 +24,7 @@ def test_names() -> None:
     """These categories and actions exist, categories in the order of Nova's listing."""
     found = {name: list(each.actions) for name, each in catalogue.categories().items()}
     assert list(found.items()) == [
-        ("user", ["admin", "create", "delete", "exports", "list", "modify", "unlock"]),
+        ("user", ["admin", "create", "delete", "exports", "list", "modify", "revoke", "unlock"]),
         (
             "project",
             ["add", "create", "delete", "environment", "list", "remove", "zipfile"],
@@ -35,6 +35,7 @@ def test_names() -> None:
         ("vm", ["list"]),
         ("service", ["list"]),
         ("db", ["sync", "version"]),
+        ("certificate", ["refresh", "revoke"]),
         ("objectstore", ["check"]),
     ]
 

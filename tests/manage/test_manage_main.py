@@ -33,6 +33,8 @@ class Told:
 
 Manage = Callable[..., Told]
 
+NO_VPN = "No vpn data for project john_project\n"
+
 
 @pytest.fixture
 def bare(
@@ -77,7 +79,7 @@ def test_no_category(bare: Manage) -> None:
     assert bare() == Told(
         2,
         "nova-manage category action [<args>]\nAvailable categories:\n"
-        "\tuser\n\tproject\n\trole\n\tfixed\n\tnetwork\n\tvm\n\tservice\n\tdb\n\tobjectstore\n",
+        "\tuser\n\tproject\n\trole\n\tfixed\n\tnetwork\n\tvm\n\tservice\n\tdb\n\tcertificate\n\tobjectstore\n",
         "",
     )
 
@@ -97,7 +99,7 @@ def test_no_match(bare: Manage) -> None:
     assert bare("rolle", "add") == Told(
         2,
         "rolle does not match any options:\n"
-        "\tuser\n\tproject\n\trole\n\tfixed\n\tnetwork\n\tvm\n\tservice\n\tdb\n\tobjectstore\n",
+        "\tuser\n\tproject\n\trole\n\tfixed\n\tnetwork\n\tvm\n\tservice\n\tdb\n\tcertificate\n\tobjectstore\n",
         "",
     )
     assert bare("service", "descrbe_resource", "HostC") == Told(
@@ -111,7 +113,7 @@ def test_several(bare: Manage) -> None:
     assert (told.code, told.err) == (2, "")
     assert told.out == (
         " matched multiple options:\n\tadmin\n\tcreate\n\tdelete\n\texports\n\tlist\n\tmodify\n"
-        "\tunlock\n"
+        "\trevoke\n\tunlock\n"
     )
     assert bare("", "list").out.startswith(" matched multiple options:\n\tuser\n")
 
@@ -323,8 +325,8 @@ def test_environment(john: Manage, tmp_path: Path) -> None:
     finally:
         os.umask(mask)
     text = (tmp_path / "novarc").read_text()
-    assert "export EC2_ACCESS_KEY=my-access-key:john_project\n" in text
-    assert "export EC2_URL=http://10.1.1.1:8773/services/Cloud\n" in text
+    assert 'export EC2_ACCESS_KEY="my-access-key:john_project"\n' in text
+    assert 'export EC2_URL="http://10.1.1.1:8773/services/Cloud"\n' in text
     assert (tmp_path / "novarc").stat().st_mode & 0o777 == 0o600
     assert not (tmp_path / "CA").exists()
 
@@ -356,7 +358,7 @@ def test_environment_elsewhere(john: Manage, tmp_path: Path) -> None:
 
 def test_zipfile(john: Manage, tmp_path: Path) -> None:
     """The zip has four members in order; key and certificates fit; each zip has new ones."""
-    assert john("project", "zipfile", "john_project", "john") == Told(0, "", "")
+    assert john("project", "zipfile", "john_project", "john") == Told(0, "", NO_VPN)
     assert (tmp_path / "nova.zip").stat().st_mode & 0o777 == 0o600
     with zipfile.ZipFile(tmp_path / "nova.zip") as file:
         assert file.namelist() == ["novarc", "pk.pem", "cert.pem", "cacert.pem"]
@@ -376,7 +378,8 @@ def test_zipfile_regions(john: Manage, tmp_path: Path) -> None:
     assert john("project", "zipfile", "john_project", "john").code == 0
     with zipfile.ZipFile(tmp_path / "nova.zip") as packed:
         assert packed.namelist() == ["eastrc", "westrc", "pk.pem", "cert.pem", "cacert.pem"]
-        assert b"AWS_ENDPOINT_URL_S3=http://w.example.com:3333\n" in packed.read("westrc")
+        assert b'export S3_URL="http://w.example.com:3333"\n' in packed.read("westrc")
+        assert b'export AWS_DEFAULT_REGION="west"\n' in packed.read("westrc")
 
 
 @pytest.mark.parametrize("what", ["environment", "zipfile"])

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+
 from nova_tx.auth import credentials
-from nova_tx.auth.credentials import Endpoints, FileNames
-from nova_tx.db import certificates
+from nova_tx.db import networks
 from nova_tx.db import projects as rows
-from nova_tx.errors import InUse
+from nova_tx.errors import AuthorityError, InUse
 from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, S3Flags
 from nova_tx.manage.files import write_private
-from nova_tx.manage.parts import Parts
+from nova_tx.manage.parts import CommandFailed, Parts
+
+_NO_AUTHORITY = """\
+The above error may show that the certificate db has not been created.
+Please create a database by running a nova-api server on this host."""
 
 
 async def add(parts: Parts, project: str, user: str) -> None:
@@ -23,18 +28,27 @@ async def create(parts: Parts, name: str, manager: str, description: str | None 
 
 
 async def delete(parts: Parts, name: str) -> None:
-    """Delete a project that has no instances, volumes, networks or addresses left."""
+    """
+    Delete a project that has no instances, volumes, networks or addresses left.
+
+    The certificates of its members are revoked.
+    """
     await parts.users.project(name)
     left = await parts.database.read(rows.possessions, name)
     if left:
         raise InUse(f"Project {name} still has {', '.join(left)}")
     await parts.users.delete_project(name)
+    await parts.certification.revoke(project_id=name)
 
 
 async def environment(parts: Parts, project: str, user: str, file: str = "novarc") -> None:
     """Write a user's settings for a project, to be sourced by a shell."""
-    inside = credentials.inside(*_places(parts))
-    write_private(file, await _rc(parts, user, project, inside))
+    who = await parts.users.member(user, project)
+    places = _places(parts)
+    auth = places[2]
+    names = credentials.file_names(auth, parts.section(CryptoFlags).ca_file)
+    text = credentials.rc_text(who, credentials.inside(*places), auth, names)
+    write_private(file, text.encode())
 
 
 async def list_(parts: Parts) -> None:
@@ -44,28 +58,24 @@ async def list_(parts: Parts) -> None:
 
 
 async def remove(parts: Parts, project: str, user: str) -> None:
-    """End a user's membership in a project, and the roles in it."""
+    """End a user's membership in a project, and the roles and certificates for it."""
     await parts.users.remove_member(user, project)
+    await parts.certification.revoke(user, project)
 
 
 async def zipfile(parts: Parts, project: str, user: str, file: str = "nova.zip") -> None:
     """Write a zip of a user's settings for a project, with a new key and certificate."""
     who = await parts.users.member(user, project)
-    issued = parts.authority.issue(user, project)
-    await parts.database.run(certificates.create, user, project, issued.file_name)
-    root = parts.authority.certificate()
+    vpn = await parts.database.read(networks.vpn, project)
+    if vpn is None:
+        print(f"No vpn data for project {project}", file=sys.stderr)
+    try:
+        issued = await parts.certification.issue(user, project)
+    except AuthorityError as error:
+        raise CommandFailed(f"{error}\n{_NO_AUTHORITY}") from None
     ca_file = parts.section(CryptoFlags).ca_file
-    write_private(file, credentials.take_home(who, _places(parts), ca_file, issued, root))
-
-
-async def _rc(parts: Parts, user: str, project: str, endpoints: Endpoints) -> bytes:
-    found = await parts.users.member(user, project)
-    return credentials.rc_text(found.user, found.project, endpoints, _names(parts)).encode()
+    write_private(file, credentials.take_home(who, _places(parts), ca_file, issued, vpn))
 
 
 def _places(parts: Parts) -> tuple[Ec2Flags, S3Flags, AuthFlags]:
     return parts.section(Ec2Flags), parts.section(S3Flags), parts.section(AuthFlags)
-
-
-def _names(parts: Parts) -> FileNames:
-    return credentials.file_names(parts.section(AuthFlags), parts.section(CryptoFlags).ca_file)

@@ -23,8 +23,9 @@ async def create(
 
 
 async def delete(parts: Parts, name: str) -> None:
-    """Delete a user, with key pairs, memberships and roles."""
+    """Delete a user, with key pairs, memberships and roles; certificates are revoked."""
     await parts.users.delete_user(name)
+    await parts.certification.revoke(name)
 
 
 async def exports(parts: Parts, name: str) -> None:
@@ -46,6 +47,15 @@ async def modify(parts: Parts, name: str, access: str, secret: str, admin: str) 
     """Change a user; '' leaves a thing as it is, ADMIN is T or F."""
     is_admin = None if not admin else admin[0] in "Tt"
     await parts.users.modify_user(name, access or None, secret or None, is_admin)
+
+
+async def revoke(parts: Parts, name: str, project: str | None = None) -> None:
+    """Revoke a user's certificates, in all projects or in one; the keys stay as they are."""
+    if not await parts.certification.revoke(name, project):
+        await parts.users.user(name)  # one that was deleted may have left certificates
+        if project is not None:
+            await parts.users.project(project)
+        print(f"User {name} has no certificates{f' for project {project}' if project else ''}")
 
 
 async def unlock(parts: Parts, name: str) -> None:
