@@ -312,3 +312,42 @@ def test_credentials_again(database: Database, tmp_path: Path) -> None:
     )
     assert first != second
     assert len(inline(database.read(certificates.known, "admin", "admin")).valid) == 2
+
+
+def test_what_is_deregistered_is_revoked(database: Database, tmp_path: Path) -> None:
+    """A user's end, a membership's and a project's revoke the certificates for it."""
+    door = Door(database, f"--ca_path={tmp_path}/CA")
+    admin = door.add_user("admin", is_admin=True)
+    for name in ("joe", "ann", "bob"):
+        door.add_user(name)
+    inline(door.users.create_project("shop", "joe", None, ("ann", "bob")))
+    for name in ("joe", "ann", "bob"):
+        told(ask(door, admin, "GenerateX509ForUser", Name=name, Project="shop"))
+    told(ask(door, admin, "DeregisterProject", Name="ann"))
+    for action, parameters, expected in (
+        ("DeregisterUser", {"Name": "ann"}, [0x11]),
+        (
+            "ModifyProjectMember",
+            {"User": "bob", "Project": "shop", "Operation": "remove"},
+            [0x11, 0x12],
+        ),
+        ("DeregisterProject", {"Name": "shop"}, [0x10, 0x11, 0x12]),
+    ):
+        told(ask(door, admin, action, **parameters))
+        crl = x509.load_pem_x509_crl((tmp_path / "CA" / "crl.pem").read_bytes())
+        assert [each.serial_number for each in crl] == expected
+
+
+def test_authority_away(database: Database, tmp_path: Path, logged_errors: Any) -> None:
+    """A user goes although the authority is not there; its row is revoked, and it is logged."""
+    door = Door(database, f"--ca_path={tmp_path}/CA")
+    admin = door.add_user("admin", is_admin=True)
+    door.add_user("joe")
+    told(ask(door, admin, "DeregisterProject", Name="joe"))
+    told(ask(door, admin, "GenerateX509ForUser", Name="joe", Project="admin"))
+    (tmp_path / "CA").rename(tmp_path / "elsewhere")
+    told(ask(door, admin, "DeregisterUser", Name="joe"))
+    [error] = logged_errors.flush()
+    assert "no certificate authority" in error and "nova-manage certificate refresh" in error
+    assert len(inline(database.read(certificates.known, "joe", "admin")).revoked) == 1
+    assert "joe" not in [each.id for each in inline(door.users.users())]

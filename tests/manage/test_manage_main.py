@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 import subprocess
 import sys
 import zipfile
@@ -16,7 +17,7 @@ from cryptography import x509
 from sqlalchemy import create_engine, insert, update
 
 from nova_tx.db.engine import now
-from nova_tx.db.schema import fixed_ips, instances, lockouts, services
+from nova_tx.db.schema import fixed_ips, instances, lockouts, networks, services
 from nova_tx.manage.main import main
 from nova_tx.objectstore.disk.store import New, Store
 from nova_tx.objectstore.facts import Bucket, Facts
@@ -380,6 +381,146 @@ def test_zipfile_regions(john: Manage, tmp_path: Path) -> None:
         assert packed.namelist() == ["eastrc", "westrc", "pk.pem", "cert.pem", "cacert.pem"]
         assert b'export S3_URL="http://w.example.com:3333"\n' in packed.read("westrc")
         assert b'export AWS_DEFAULT_REGION="west"\n' in packed.read("westrc")
+
+
+def test_links_are_not_followed(john: Manage, tmp_path: Path) -> None:
+    """A link that lies where the file is to be is replaced; what it leads to is left alone."""
+    (tmp_path / "theirs").write_text("theirs")
+    for name in ("novarc", "nova.zip"):
+        (tmp_path / name).symlink_to("theirs")
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "rc").symlink_to("pipe")
+    john("project", "environment", "john_project", "john")
+    john("project", "environment", "john_project", "john", "rc")
+    john("project", "zipfile", "john_project", "john")
+    assert (tmp_path / "theirs").read_text() == "theirs"
+    for name in ("novarc", "rc", "nova.zip"):
+        found = (tmp_path / name).lstat()
+        assert stat.S_ISREG(found.st_mode) and found.st_mode & 0o777 == 0o600
+
+
+def test_others_pipe(john: Manage, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pipe of somebody else gets no secrets."""
+    os.mkfifo(tmp_path / "novarc")
+    monkeypatch.setattr(os, "geteuid", lambda: 12345)
+    reader = os.open(tmp_path / "novarc", os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        told = john("project", "environment", "john_project", "john")
+        assert told == Told(1, "", "can't write novarc: it is a pipe of somebody else\n")
+    finally:
+        os.close(reader)
+
+
+def test_environment_to_stdout(john: Manage, tmp_path: Path) -> None:
+    """/dev/stdout is written to, although it is a link."""
+    argv = [sys.executable, "-m", "nova_tx.manage.main", f"--flagfile={tmp_path}/cloud.conf"]
+    argv += ["project", "environment", "john_project", "john", "/dev/stdout"]
+    done = subprocess.run(argv, check=True, capture_output=True, text=True)
+    assert "export EC2_URL=" in done.stdout
+
+
+def test_zipfile_without_authority(john: Manage, tmp_path: Path) -> None:
+    """If the authority can't be used, Nova's advice follows the reason, and there is no file."""
+    (tmp_path / "CA").write_text("a file")
+    told = john("project", "zipfile", "john_project", "john")
+    assert (told.code, told.out) == (1, "")
+    assert told.err.splitlines()[1:] == [
+        f"the certificate authority can't use {tmp_path}/CA: File exists",
+        "The above error may show that the certificate db has not been created.",
+        "Please create a database by running a nova-api server on this host.",
+    ]
+    assert not (tmp_path / "nova.zip").exists()
+
+
+def test_zipfile_vpn(john: Manage, tmp_path: Path) -> None:
+    """A project whose network has a VPN gets its configuration; looking gives it no network."""
+    john("network", "create", "10.100.0.0/22", "4", "256")
+    assert john("project", "zipfile", "john_project", "john") == Told(0, "", NO_VPN)
+    write(
+        tmp_path,
+        update(networks)
+        .where(networks.c.id == 2)
+        .values(project_id="john_project", vpn_public_address="203.0.113.7", vpn_public_port=1001),
+    )
+    assert john("project", "zipfile", "john_project", "john") == Told(0, "", "")
+    with zipfile.ZipFile(tmp_path / "nova.zip") as packed:
+        names = ["novarc", "pk.pem", "cert.pem", "nova-vpn.conf", "cacert.pem"]
+        assert packed.namelist() == names
+        assert b"remote 203.0.113.7 1001\n" in packed.read("nova-vpn.conf")
+
+
+def revoked(directory: Path) -> list[int]:
+    """The serial numbers on an authority's list."""
+    crl = x509.load_pem_x509_crl((directory / "crl.pem").read_bytes())
+    return [each.serial_number for each in crl]
+
+
+def test_user_revoke(john: Manage, tmp_path: Path) -> None:
+    """A user's certificates are revoked in all projects or in one, silently; its keys stay."""
+    john("project", "create", "bank", "john")
+    john("user", "create", "ann")
+    for project, user in (("john_project", "john"), ("bank", "john"), ("bank", "ann")):
+        john("project", "zipfile", project, user)
+    assert john("user", "revoke", "john", "bank") == Told(0, "", "")
+    assert revoked(tmp_path / "CA") == [0x11]
+    assert john("user", "revoke", "john") == Told(0, "", "")
+    assert revoked(tmp_path / "CA") == [0x10, 0x11]
+    assert john("user", "exports", "john").code == 0
+
+
+def test_user_revoke_nothing(john: Manage) -> None:
+    """Who has no certificate is told of, and so is who is not there."""
+    told = john("user", "revoke", "john")
+    assert told == Told(0, "User john has no certificates\n", "")
+    told = john("user", "revoke", "john", "john_project")
+    assert told == Told(0, "User john has no certificates for project john_project\n", "")
+    assert john("user", "revoke", "zed") == Told(1, "", 'User "zed" not found\n')
+    assert john("user", "revoke", "john", "zed") == Told(1, "", 'Project "zed" not found\n')
+
+
+def test_user_revoke_elsewhere(john: Manage, tmp_path: Path) -> None:
+    """On a host without the authority it is said that there is none, and none is made there."""
+    john("project", "zipfile", "john_project", "john")
+    (tmp_path / "CA").rename(tmp_path / "elsewhere")
+    said = f"there is no certificate authority in {tmp_path}/CA\n"
+    for words in (["user", "revoke", "john"], ["certificate", "refresh"]):
+        assert john(*words) == Told(1, "", said)
+    assert not (tmp_path / "CA").exists()
+    (tmp_path / "elsewhere").rename(tmp_path / "CA")
+    assert revoked(tmp_path / "CA") == []
+    assert john("certificate", "refresh") == Told(0, "", "")
+    assert revoked(tmp_path / "CA") == [0x10]
+
+
+def test_what_is_deleted_is_revoked(john: Manage, tmp_path: Path) -> None:
+    """A user's deletion, a member's removal and a project's deletion revoke certificates."""
+    for name in ("ann", "bob"):
+        john("user", "create", name)
+        john("project", "add", "john_project", name)
+        john("project", "zipfile", "john_project", name)
+    john("project", "zipfile", "john_project", "john")
+    for words, expected in (
+        (["user", "delete", "ann"], [0x10]),
+        (["project", "remove", "john_project", "bob"], [0x10, 0x11]),
+        (["project", "delete", "john_project"], [0x10, 0x11, 0x12]),
+    ):
+        assert john(*words) == Told(0, "", "")
+        assert revoked(tmp_path / "CA") == expected
+
+
+def test_certificate_revoke(john: Manage, tmp_path: Path) -> None:
+    """A project's certificates are revoked, by its own authority if it has one."""
+    assert john("certificate", "revoke", "john_project") == Told(
+        0, "Project john_project has no certificates\n", ""
+    )
+    assert john("certificate", "revoke", "zed") == Told(1, "", 'Project "zed" not found\n')
+    john("project", "zipfile", "john_project", "john")
+    with open(tmp_path / "cloud.conf", "a") as file:
+        file.write("--use_project_ca\n")
+    john("project", "zipfile", "john_project", "john")
+    assert john("certificate", "revoke", "john_project") == Told(0, "", "")
+    assert revoked(tmp_path / "CA") == [0x10]
+    assert revoked(tmp_path / "CA" / "projects" / "john_project") == [0x10]
 
 
 @pytest.mark.parametrize("what", ["environment", "zipfile"])

@@ -20,10 +20,13 @@ from cryptography.hazmat.primitives import hashes, padding, serialization
 from cryptography.hazmat.primitives.asymmetric import padding as rsa_padding
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 
+from nova_tx.auth.authority import Authority
 from nova_tx.context import RequestContext
 from nova_tx.db import certificates, images
 from nova_tx.errors import ImageNotFound
+from nova_tx.flags import CryptoFlags
 from nova_tx.image import manifest as manifests
+from nova_tx.image.bundles import bundle
 from nova_tx.image.manifest import EMPTY_SHA1, Manifest, Part
 from nova_tx.model.images import Image, NewImage
 from nova_tx.testing.database import memory_database
@@ -34,6 +37,7 @@ from nova_tx.testing.objectstore import (
     put,
     running_objectstore,
 )
+from nova_tx.testing.objectstore_server import flags_for
 
 JOE = RequestContext("joe", "joe")
 CONTENT = os.urandom(50_000) + bytes(3_000_000) + os.urandom(50_000)
@@ -390,6 +394,83 @@ async def test_signature(running: RunningObjectstore, signer: str, state: str) -
     assert image.state == state
     if state == "failed":
         assert "not signed by the user" in str(image.state_reason)
+
+
+@pytest.mark.parametrize(
+    ("project", "others", "state"),
+    [
+        ("joe", (), "failed"),
+        ("joe", ("other",), "failed"),
+        ("bank", (), "failed"),
+        ("bank", ("joe",), "available"),
+    ],
+)
+async def test_revoked(
+    running: RunningObjectstore, project: str, others: tuple[str, ...], state: str
+) -> None:
+    """
+    What is signed with a revoked certificate is refused, whichever project it was for; what is
+    signed with a valid one is not.
+    """
+    path = running.directory / "joe.pem"
+    path.write_bytes(identity("joe")[1])
+    await running.database.run(certificates.create, "joe", project, str(path))
+    await running.database.run(certificates.revoke, "joe", project)
+    for name in others:
+        other = running.directory / f"valid-{name}.pem"
+        other.write_bytes(identity(name)[1])
+        await running.database.run(certificates.create, "joe", "joe", str(other))
+    _upload(running, b"content")
+    image = await _register(running)
+    assert image.state == state
+    if state == "failed":
+        assert "signed with a certificate that has been revoked" in str(image.state_reason)
+
+
+async def test_all_revoked(running: RunningObjectstore) -> None:
+    """Who has had certificates, and has none left, registers nothing, even if no file is left."""
+    gone = str(running.directory / "gone.pem")
+    await running.database.run(certificates.create, "joe", "joe", gone)
+    await running.database.run(certificates.revoke, "joe", None)
+    _upload(running, b"content")
+    image = await _register(running)
+    assert image.state == "failed"
+    assert "not signed by the user" in str(image.state_reason)
+
+
+@pytest.mark.parametrize("use", [True, False])
+@pytest.mark.parametrize("whose", ["project", "root", "another"])
+async def test_project_authority(running: RunningObjectstore, use: bool, whose: str) -> None:
+    """
+    A bundle for the project's certificate or the root's is read, also when use_project_ca is
+    unset again; one for another project's is not.
+    """
+    crypto = replace(running.flags.section(CryptoFlags), use_project_ca=True)
+    authority = Authority(crypto)
+    issued = authority.issue("joe", "joe")
+    cloud_cert = {
+        "project": issued.authorities,
+        "root": authority.certificate(),
+        "another": authority.certificate("bank"),
+    }[whose]
+    source = running.directory / "disk"
+    source.write_bytes(b"content")
+    for path in bundle(
+        *(str(source), str(running.directory), "disk", "x86_64", None, None),
+        *(issued.key, issued.certificate, cloud_cert),
+    ):
+        put(running.store, "bucket", Path(path).name, Path(path).read_bytes())
+    await running.database.run(certificates.create, "joe", "joe", issued.file_name)
+    if use:
+        await running.close()
+        running.flags = flags_for(str(running.directory), "--use_project_ca")
+        await running.open()
+    image = await _register(running)
+    if whose == "another":
+        assert image.state == "failed"
+        assert "not encrypted for this cloud's certificate" in str(image.state_reason)
+    else:
+        assert _file(running, image).read_bytes() == b"content"
 
 
 # Broken off.
