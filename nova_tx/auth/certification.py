@@ -15,6 +15,12 @@ from nova_tx.auth.interfaces import IUsers
 from nova_tx.db import certificates
 from nova_tx.db.engine import Database
 
+#: What is to be done if a certificate's row says that it was revoked, and the list does not.
+LATER = (
+    "the list of revoked certificates is to be completed by 'nova-manage certificate refresh'"
+    " on the host that has it"
+)
+
 
 class Certification:
     """Issues and revokes users' certificates."""

@@ -10,12 +10,13 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from nova_tx.auth.authority import Authority
-from nova_tx.auth.certification import Certification
+from nova_tx.auth.certification import LATER, Certification
 from nova_tx.auth.database import DatabaseUsers
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
 from nova_tx.db import upgrade
 from nova_tx.db.engine import Database
+from nova_tx.errors import AuthorityError
 from nova_tx.flags import (
     AuthFlags,
     CryptoFlags,
@@ -126,6 +127,17 @@ class Parts:
     def certification(self) -> Certification:
         """Certificates of users."""
         return Certification(Authority(self.section(CryptoFlags)), self.database, _at_once)
+
+    async def revoke(self, user_id: str | None, project_id: str | None) -> None:
+        """
+        Revoke certificates of who or what was taken away.
+
+        @raise CommandFailed: the authority could not be told; all else is done.
+        """
+        try:
+            await self.certification.revoke(user_id, project_id)
+        except AuthorityError as error:
+            raise CommandFailed(f"{error}\nIt is done, but {LATER}") from None
 
 
 async def _at_once(fn: Callable[..., T], *args: Any) -> T:

@@ -14,7 +14,7 @@ from twisted.logger import Logger
 
 from nova_tx.auth import credentials
 from nova_tx.auth.authority import Authority
-from nova_tx.auth.certification import Certification
+from nova_tx.auth.certification import LATER, Certification
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
 from nova_tx.db import networks, projects
@@ -103,11 +103,7 @@ class Accounts:
         try:
             await self._certification().revoke(user_id, project_id)
         except AuthorityError as error:
-            _log.error(
-                "{reason}: its list of revoked certificates is to be completed by"
-                " 'nova-manage certificate refresh' on the host that has it",
-                reason=str(error),
-            )
+            _log.error("{reason}: {later}", reason=str(error), later=LATER)
 
     # Roles.
 

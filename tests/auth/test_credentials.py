@@ -62,6 +62,7 @@ NAMES = [
     "AWS_ENDPOINT_URL_EC2",
     "AWS_ENDPOINT_URL_S3",
     "AWS_DEFAULT_REGION",
+    "AWS_REGION",
     "AWS_AUTH_REGION",
 ]
 
@@ -116,6 +117,7 @@ def test_sourced(shell: str, tmp_path: Path) -> None:
         "AWS_ENDPOINT_URL_EC2": "http://10.1.1.1:8773/services/Cloud",
         "AWS_ENDPOINT_URL_S3": "http://10.1.1.1:3333",
         "AWS_DEFAULT_REGION": "nova",
+        "AWS_REGION": "nova",
         "AWS_AUTH_REGION": "nova",
     }
 
@@ -158,6 +160,21 @@ def test_script(shell: str, tmp_path: Path) -> None:
         [shell, "script"], check=True, capture_output=True, text=True, cwd=tmp_path
     )
     assert f"EC2_CERT={tmp_path}/keys/cert.pem" in done.stdout.split("\0")
+
+
+@pytest.mark.parametrize("shell", SHELLS)
+def test_tokens_of_other_keys(shell: str, tmp_path: Path) -> None:
+    """A session that was opened elsewhere is not taken along with these keys."""
+    (tmp_path / "novarc").write_text(novarc())
+    done = subprocess.run(
+        [shell, "-c", "set -eu; . ./novarc; env"],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "AWS_SESSION_TOKEN": "x", "AWS_SECURITY_TOKEN": "x"},
+    )
+    assert "TOKEN" not in done.stdout and "AWS_ACCESS_KEY_ID" in done.stdout
 
 
 def test_noisy_zsh(tmp_path: Path) -> None:

@@ -508,6 +508,21 @@ def test_what_is_deleted_is_revoked(john: Manage, tmp_path: Path) -> None:
         assert revoked(tmp_path / "CA") == expected
 
 
+def test_deleted_elsewhere(john: Manage, tmp_path: Path) -> None:
+    """A user goes on a host without the authority, and the operator is told what is left to do."""
+    john("user", "create", "ann")
+    john("project", "zipfile", "john_project", "ann")
+    (tmp_path / "CA").rename(tmp_path / "elsewhere")
+    told = john("user", "delete", "ann")
+    assert told.code == 1
+    assert told.err.splitlines() == [
+        f"there is no certificate authority in {tmp_path}/CA",
+        "It is done, but the list of revoked certificates is to be completed by"
+        " 'nova-manage certificate refresh' on the host that has it",
+    ]
+    assert john("user", "list").out == "john\n"
+
+
 def test_certificate_revoke(john: Manage, tmp_path: Path) -> None:
     """A project's certificates are revoked, by its own authority if it has one."""
     assert john("certificate", "revoke", "john_project") == Told(

@@ -59,7 +59,11 @@ def main(action: str, *words: str) -> None:
         subprocess.run(["pg_ctlcluster", cluster.name, "main", "restart"], check=True)
     elif action == "enable":
         for name in words[1:]:
-            start(name)
+            # what a timer starts is tried at once, and has to end well
+            if name.endswith(".timer"):
+                subprocess.run(command(read(name.removesuffix(".timer"))), check=True, cwd="/")
+            else:
+                start(name)
     elif action != "daemon-reload":
         raise SystemExit(f"the page asks for {action}, which nothing here does")
 

@@ -38,7 +38,7 @@ async def delete(parts: Parts, name: str) -> None:
     if left:
         raise InUse(f"Project {name} still has {', '.join(left)}")
     await parts.users.delete_project(name)
-    await parts.certification.revoke(project_id=name)
+    await parts.revoke(None, name)
 
 
 async def environment(parts: Parts, project: str, user: str, file: str = "novarc") -> None:
@@ -60,7 +60,7 @@ async def list_(parts: Parts) -> None:
 async def remove(parts: Parts, project: str, user: str) -> None:
     """End a user's membership in a project, and the roles and certificates for it."""
     await parts.users.remove_member(user, project)
-    await parts.certification.revoke(user, project)
+    await parts.revoke(user, project)
 
 
 async def zipfile(parts: Parts, project: str, user: str, file: str = "nova.zip") -> None:

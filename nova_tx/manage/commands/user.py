@@ -25,7 +25,7 @@ async def create(
 async def delete(parts: Parts, name: str) -> None:
     """Delete a user, with key pairs, memberships and roles; certificates are revoked."""
     await parts.users.delete_user(name)
-    await parts.certification.revoke(name)
+    await parts.revoke(name, None)
 
 
 async def exports(parts: Parts, name: str) -> None:
