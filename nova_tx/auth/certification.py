@@ -69,14 +69,15 @@ class Certification:
         """
         Write the lists of what is revoked anew, complete.
 
-        What users or projects had that are not there any more is revoked.
+        What users or projects had that are not there any more is revoked; but if there is
+        no user at all, or no project, they are looked for in the wrong place.
 
         @raise AuthorityError: the authority's files can't be used.
         """
         there = {each.id for each in await users.users()}
         projects = {each.id for each in await users.projects()}
         for user_id, project_id in await self._database.read(certificates.holders):
-            if user_id not in there or project_id not in projects:
+            if there and projects and (user_id not in there or project_id not in projects):
                 await self._database.run(certificates.revoke, user_id, project_id)
         files = await self._database.read(certificates.revoked)
         await self._in_thread(self._authority.refresh)

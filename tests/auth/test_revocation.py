@@ -260,6 +260,17 @@ async def test_what_is_left(database: Database, tmp_path: Path, authority: Autho
     assert serials(tmp_path / "CA") == [0x12, 0x13]
 
 
+async def test_wrong_place(database: Database, tmp_path: Path, authority: Authority) -> None:
+    """Where no user or no project is found at all nothing is revoked."""
+    users = MemoryUsers()
+    certification = Certification(authority, database, at_once)
+    await certification.issue("joe", "shop")
+    await certification.refresh(users)
+    await users.create_user("ann", None, None, False)
+    await certification.refresh(users)
+    assert serials(tmp_path / "CA") == []
+
+
 async def test_whose(database: Database, tmp_path: Path, authority: Authority) -> None:
     """Certificates of a user, of a project, of one in the other are revoked, and no others."""
     certification = Certification(authority, database, at_once)
