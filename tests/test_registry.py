@@ -170,7 +170,7 @@ def test_drivers() -> None:
 def test_commands() -> None:
     """nova-manage has these categories, in this order, with these actions."""
     assert {name: list(each.actions) for name, each in categories().items()} == {
-        "user": ["admin", "create", "delete", "exports", "list", "modify", "unlock"],
+        "user": ["admin", "create", "delete", "exports", "list", "modify", "revoke", "unlock"],
         "project": [
             "add",
             "create",
@@ -186,5 +186,6 @@ def test_commands() -> None:
         "vm": ["list"],
         "service": ["list"],
         "db": ["sync", "version"],
+        "certificate": ["refresh", "revoke"],
         "objectstore": ["check"],
     }
