@@ -30,6 +30,7 @@ GROUND = (
     "model",
     "installed",
     "once",
+    "pem",
     "periodic",
     "process",
     "recent",

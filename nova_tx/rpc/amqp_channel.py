@@ -22,6 +22,7 @@ from txamqp.content import Content
 from txamqp.message import Message
 from txamqp.protocol import AMQChannel
 
+from nova_tx import pem
 from nova_tx.rpc import amqp_codec as codec
 
 if TYPE_CHECKING:
@@ -309,6 +310,6 @@ def explain(error: object) -> str:
         return "given up"
     if isinstance(error, TimedOut):
         return "no answer"
-    if isinstance(error, SSL.Error) and error.args:
-        return ", ".join(str(part[-1]) for part in error.args[0])
+    if isinstance(error, SSL.Error):
+        return pem.explain(error)
     return str(error) or type(error).__name__

@@ -25,6 +25,7 @@ from twisted.logger import Logger
 from txamqp.client import Closed
 from txamqp.spec import load
 
+from nova_tx import pem
 from nova_tx.errors import StartupError
 from nova_tx.flags import BusFlags
 from nova_tx.log import background
@@ -203,37 +204,22 @@ def _endpoint(flags: BusFlags, reactor: Any) -> IStreamClientEndpoint:
     endpoint = HostnameEndpoint(reactor, flags.rabbit_host, flags.rabbit_port)
     if not flags.rabbit_use_ssl:
         return endpoint
+    purpose = "TLS to the broker"
+    trust = ours = None
+    if flags.rabbit_ssl_ca:
+        trust = pem.trust(flags.rabbit_ssl_ca, purpose)
     try:
-        trust = None
-        if flags.rabbit_ssl_ca:
-            trust = ssl.trustRootFromCertificates(_certificates(flags.rabbit_ssl_ca))
-        ours = None
         if flags.rabbit_ssl_cert:
-            pem = _read(flags.rabbit_ssl_cert) + b"\n"
-            pem += _read(flags.rabbit_ssl_key) if flags.rabbit_ssl_key else b""
-            ours = ssl.PrivateCertificate.loadPEM(pem)
+            both = pem.read(flags.rabbit_ssl_cert, purpose) + b"\n"
+            both += pem.read(flags.rabbit_ssl_key, purpose) if flags.rabbit_ssl_key else b""
+            ours = ssl.PrivateCertificate.loadPEM(both)
         options = ssl.optionsForClientTLS(
             flags.rabbit_host, trustRoot=trust, clientCertificate=ours
         )
-    except OSError as error:
-        raise StartupError(
-            f"can't read {error.filename}, needed for TLS to the broker: {error.strerror}"
-        ) from None
+    except StartupError:
+        raise
     except Exception as error:
         raise StartupError(
-            f"the certificates for TLS to the broker are no good: {explain(error)}"
+            f"the certificates for TLS to the broker are no good: {pem.explain(error)}"
         ) from None
     return wrapClientTLS(options, endpoint)
-
-
-def _certificates(path: str) -> list[ssl.Certificate]:
-    mark = b"-----END CERTIFICATE-----"
-    parts = _read(path).split(mark)[:-1]
-    if not parts:
-        raise ValueError(f"there is no certificate in {path}")
-    return [ssl.Certificate.loadPEM(part + mark) for part in parts]
-
-
-def _read(path: str) -> bytes:
-    with open(path, "rb") as file:
-        return file.read()

@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from certificates import Authority
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred
 from twisted.internet.endpoints import HostnameEndpoint
@@ -30,6 +29,7 @@ from nova_tx.log import background
 from nova_tx.rpc.amqp import AmqpRPC
 from nova_tx.rpc.amqp_channel import Channel, Incoming
 from nova_tx.rpc.amqp_client import Client
+from nova_tx.testing.certificates import Authority
 from nova_tx.testing.conformance.rpc import JOHN, Bus, RPCConformance, Service, called, soon
 from nova_tx.testing.rabbitmq import TLS, RabbitMQ, free_port
 

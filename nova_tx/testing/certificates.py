@@ -23,7 +23,7 @@ class Issued:
 
 
 class Authority:
-    """Its own certificate is at C{path}."""
+    """Its own certificate is at C{path}; the directory is made."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir()
@@ -34,17 +34,27 @@ class Authority:
         self.path = directory / "ca.pem"
         self.path.write_bytes(certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, name: str, addresses: list[str]) -> Issued:
-        """A certificate for a server at these addresses, or for a client."""
+    def issue(self, name: str, addresses: list[str], ended: bool = False) -> Issued:
+        """
+        A certificate for a server at these addresses, or for a client; in place of one before.
+
+        @param ended: it is valid no longer.
+        """
         key = ec.generate_private_key(ec.SECP256R1())
-        certificate = self._certificate(_name(name), key, addresses, ca=False)
+        certificate = self._certificate(_name(name), key, addresses, ca=False, ended=ended)
         issued = Issued(self._directory / f"{name}.pem", self._directory / f"{name}.key")
         issued.certificate.write_bytes(certificate.public_bytes(Encoding.PEM))
+        issued.key.touch(0o600)
         issued.key.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         return issued
 
     def _certificate(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, addresses: list[str], ca: bool
+        self,
+        subject: x509.Name,
+        key: ec.EllipticCurvePrivateKey,
+        addresses: list[str],
+        ca: bool,
+        ended: bool = False,
     ) -> x509.Certificate:
         now = datetime.now(UTC)
         builder = (
@@ -53,8 +63,8 @@ class Authority:
             .issuer_name(self._name)
             .public_key(key.public_key())
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - timedelta(days=1))
-            .not_valid_after(now + timedelta(days=1))
+            .not_valid_before(now - timedelta(days=2))
+            .not_valid_after(now + timedelta(days=-1 if ended else 1))
             .add_extension(x509.BasicConstraints(ca=ca, path_length=None), critical=True)
         )
         if addresses:
