@@ -29,15 +29,23 @@ _KINDS = {bool: "true or false", int: "an integer", float: "a number"}
 _LISTED_KINDS = {int: "an integer", float: "a number", tuple: "a comma separated list"}
 
 
-def flag(default: Any, meaning: str, *, show: str | None = None, secret: bool = False) -> Any:
+def flag(
+    default: Any,
+    meaning: str,
+    *,
+    show: str | None = None,
+    secret: bool = False,
+    choices: Sequence[str] = (),
+) -> Any:
     """
     A field of a section.
 
     @param default: its value, or a function that finds it on this machine.
     @param show: what the help prints for a default that was found by a function.
     @param secret: its value is in no message.
+    @param choices: what its value may be, if that is not just any of its type.
     """
-    metadata = {"meaning": meaning, "show": show, "secret": secret}
+    metadata = {"meaning": meaning, "show": show, "secret": secret, "choices": tuple(choices)}
     if callable(default):
         return dataclasses.field(default_factory=default, metadata=metadata)
     return dataclasses.field(default=default, metadata=metadata)
@@ -59,6 +67,7 @@ class Entry:
     meaning: str
     show: str | None
     secret: bool
+    choices: tuple[str, ...]
 
 
 def entries(section: type[Any]) -> list[Entry]:
@@ -230,6 +239,9 @@ def _next(words: list[str], name: str, source: str | None) -> str:
 def _parse(entry: Entry, text: str, source: str | None) -> Any:
     if entry.kind is tuple:
         return tuple(part.strip() for part in text.split(",") if part.strip())
+    if entry.choices and text not in entry.choices:
+        wanted = " or ".join(entry.choices)
+        raise StartupError(f"{_where(source)}--{entry.name} must be {wanted}, not {text!r}")
     try:
         return _BOOLEANS[text.lower()] if entry.kind is bool else entry.kind(text)
     except (ValueError, KeyError):
@@ -250,4 +262,6 @@ def _help(entry: Entry) -> list[str]:
     lines.append(f"    (default: {entry.show or repr(default)})")
     if entry.kind in _LISTED_KINDS:
         lines.append(f"    ({_LISTED_KINDS[entry.kind]})")
+    if entry.choices:
+        lines.append(f"    ({' or '.join(entry.choices)})")
     return lines

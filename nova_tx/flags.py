@@ -15,6 +15,8 @@ from typing import Any
 from nova_tx import installed
 from nova_tx.flagfile import Names, Reader, flag
 
+_SCHEMES = ("http", "https")
+
 
 def _local_address() -> str:
     try:
@@ -110,9 +112,13 @@ class Ec2Flags:
     ec2_host: str = flag("$my_ip", "public API address")
     ec2_dmz_host: str = flag("$my_ip", "API address as guests and internal clients see it")
     ec2_port: int = flag(8773, "EC2 port in URLs")
-    ec2_scheme: str = flag("http", "scheme of EC2 URLs")
+    ec2_scheme: str = flag("http", "scheme of EC2 URLs", choices=_SCHEMES)
     ec2_path: str = flag("/services/Cloud", "path of EC2 URLs")
     ec2_url: str = flag("", "whole EC2 URL, instead of scheme, host, port and path")
+    ec2_ssl_cert: str = flag(
+        "", "file of the EC2 API's certificate and its chain, for TLS; SIGHUP has it read anew"
+    )
+    ec2_ssl_key: str = flag("", "file of its key")
     api_workers: int = flag(
         1, "processes that serve the EC2 API; bounds hold for each; nova-all has but one"
     )
@@ -147,6 +153,16 @@ class S3Flags:
     s3_dmz: str = flag("$my_ip", "objectstore address as guests see it")
     s3_port: int = flag(3333, "objectstore port")
     s3_listen_host: str = flag("", "address the objectstore listens on; empty is all")
+    s3_scheme: str = flag("http", "scheme of objectstore URLs", choices=_SCHEMES)
+    s3_ssl_cert: str = flag(
+        "", "file of the objectstore's certificate and its chain, for TLS; SIGHUP has it read anew"
+    )
+    s3_ssl_key: str = flag("", "file of its key")
+    s3_ssl_ca: str = flag(
+        "",
+        "file of the CA that the objectstore's certificate must come from, for services that"
+        " ask it by https; empty: one of this host's",
+    )
     s3_domain: Names = flag(
         (), "domains below which each bucket is a host, as in bucket.s3.example.org; paths stay"
     )
@@ -238,6 +254,9 @@ class AuthFlags:
         lambda: installed.file("auth", "vpn.template"),
         "template of that configuration",
         show="auth/vpn.template",
+    )
+    credential_ssl_ca: str = flag(
+        "", "file of the CA that users' clients are to verify https with; put in the zip"
     )
     lockout_attempts: int = flag(5, "failed authentications that lock an access key; 0: none do")
     lockout_minutes: int = flag(15, "minutes for which it is locked")

@@ -83,6 +83,7 @@ def test_end(stop: str) -> None:
         (["--s3_port=many"], "--s3_port must be an integer, not 'many'"),
         (["--s3_port="], "--s3_port must be an integer, not ''"),
         (["--verbose=perhaps"], "--verbose must be true or false, not 'perhaps'"),
+        (["--s3_scheme=ftp"], "--s3_scheme must be http or https, not 'ftp'"),
         (["--noverbose=true"], "--noverbose takes no value"),
         (["--s3_port"], "flag --s3_port needs a value"),
         (["--rabbit-retry-interval=1"], "unknown flag --rabbit-retry-interval; did you mean"),

@@ -13,16 +13,25 @@ import stat
 import time
 import zipfile
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from nova_tx.auth import templates
-from nova_tx.auth.authority import Issued
+from nova_tx.auth.authority import Issued, trusted
 from nova_tx.errors import InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
 from nova_tx.model.users import Membership
 
 #: The region of a cloud that has no list of them.
 REGION = "nova"
+
+#: Name in the zip of what https is verified with.
+_TRUSTED = "ssl-ca.pem"
+# botocore's; requests', as in euca2ools 3
+_TRUST = """
+# What https is verified with.
+export AWS_CA_BUNDLE="{trusted}"
+export REQUESTS_CA_BUNDLE="${{AWS_CA_BUNDLE}}"
+"""
 
 
 @dataclass(frozen=True)
@@ -37,11 +46,17 @@ class Endpoints:
 
 @dataclass(frozen=True)
 class FileNames:
-    """What lies beside the novarc."""
+    """
+    What lies beside the novarc.
+
+    @ivar trusted: what https is verified with, also elsewhere, by a whole path; None: what
+        clients have themselves.
+    """
 
     key: str
     certificate: str
     authority: str
+    trusted: str | None = None
 
 
 def inside(ec2: Ec2Flags, s3: S3Flags, auth: AuthFlags) -> Endpoints:
@@ -80,7 +95,7 @@ def _endpoints(
     return Endpoints(
         region,
         ec2.ec2_url if ec2.ec2_url and not in_list else ec2_url,
-        f"http://{s3_host}:{s3.s3_port}",
+        f"{s3.s3_scheme}://{s3_host}:{s3.s3_port}",
         f"{auth.osapi_scheme}://{osapi_host}:{auth.osapi_port}{auth.osapi_path}",
     )
 
@@ -109,7 +124,15 @@ def rc_text(who: Membership, endpoints: Endpoints, auth: AuthFlags, files: FileN
         "region": endpoints.region,
     }
     quoted = {name: templates.for_shell(value) for name, value in values.items()}
+    quoted["trust"] = _trust(files)
     return templates.fill(auth.credentials_template, "credentials_template", quoted)
+
+
+def _trust(files: FileNames) -> str:
+    if files.trusted is None:
+        return ""
+    beside = "" if os.path.isabs(files.trusted) else "${NOVA_KEY_DIR}/"
+    return _TRUST.format(trusted=beside + templates.for_shell(files.trusted))
 
 
 def vpn_text(address: str, port: int, auth: AuthFlags, files: FileNames) -> str:
@@ -142,9 +165,11 @@ def take_home(
     @param authority_file: where the root's certificate is kept: its name is the last part.
     @param vpn: address and port of the project's VPN, if it has one.
     @raise InvalidInput: C{region_list} is not of C{name=fqdn}; a template is no good.
+    @raise AuthorityError: what https is to be verified with can't be read.
     """
     auth = places[2]
-    names = file_names(auth, authority_file)
+    trust = trusted(auth)
+    names = replace(file_names(auth, authority_file), trusted=None if trust is None else _TRUSTED)
     regions = outside(*places)
     members = {
         auth.credential_rc_file.replace("%s", each.region): rc_text(who, each, auth, names).encode()
@@ -157,13 +182,18 @@ def take_home(
     if vpn is not None:
         members[auth.credential_vpn_file] = vpn_text(*vpn, auth, names).encode()
     members[names.authority] = issued.authorities
+    if trust is not None:
+        members[_TRUSTED] = trust
     return archive(members)
 
 
 def file_names(auth: AuthFlags, authority_file: str) -> FileNames:
-    """The names that the flags give to what lies beside the novarc."""
+    """The names that the flags give to what lies beside the novarc, or where this host has it."""
     return FileNames(
-        auth.credential_key_file, auth.credential_cert_file, os.path.basename(authority_file)
+        auth.credential_key_file,
+        auth.credential_cert_file,
+        os.path.basename(authority_file),
+        os.path.abspath(auth.credential_ssl_ca) if auth.credential_ssl_ca else None,
     )
 
 

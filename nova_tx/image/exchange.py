@@ -5,12 +5,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from OpenSSL import SSL
+from service_identity import VerificationError
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, TimeoutError
 from twisted.internet.error import ConnectError, ConnectionClosed
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web.client import (
     Agent,
+    BrowserLikePolicyForHTTPS,
     HTTPConnectionPool,
     RequestGenerationFailed,
     RequestTransmissionFailed,
@@ -20,6 +23,7 @@ from twisted.web.client import (
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
+from nova_tx import pem
 from nova_tx.errors import ImageError, Unavailable
 from nova_tx.image.receiver import receive
 from nova_tx.image.sender import FileSender, within
@@ -54,7 +58,17 @@ class Exchange:
         self.reactor = reactor
         self._name = name
         self._pool = HTTPConnectionPool(reactor, persistent=True)
-        self._client = HTTPClient(Agent(reactor, connectTimeout=10.0, pool=self._pool))
+        self.trust(None)
+
+    def trust(self, root: Any) -> None:
+        """
+        From what the service's certificate has to come if it is asked by https.
+
+        @param root: a trust root of Twisted's; None: what this host trusts in.
+        """
+        policy = BrowserLikePolicyForHTTPS(root)
+        agent = Agent(self.reactor, policy, connectTimeout=10.0, pool=self._pool)
+        self._client = HTTPClient(agent)
 
     async def close(self) -> None:
         """Close the connections that wait for use."""
@@ -78,7 +92,8 @@ class Exchange:
         except RequestGenerationFailed as error:
             raise ImageError("the image's file could not be read") from error
         except _NO_ANSWER as error:
-            raise Unavailable(f"{self._name} does not answer") from error
+            why = _distrust(error)
+            raise Unavailable(f"{self._name} does not answer{why and f': {why}'}") from error
 
     async def collect(self, response: Any) -> bytes:
         """
@@ -113,3 +128,13 @@ class Exchange:
         if response.length not in (size, UNKNOWN_LENGTH):
             raise ImageError(f"{size} bytes of an image came, not {response.length}")
         return size
+
+
+def _distrust(error: Exception) -> str:
+    """What is wrong with TLS, if that is why there is no answer; else nothing."""
+    for each in getattr(error, "reasons", ()):
+        if each.check(SSL.Error):
+            return pem.explain(each.value)
+        if each.check(VerificationError):
+            return "its certificate is another host's"
+    return ""

@@ -58,7 +58,8 @@ class GlanceImages:
         self._max_bytes = flags.image_max_bytes
 
     async def open(self) -> None:
-        """Connections are made when they are needed."""
+        """See L{ObjectstoreImages.open}."""
+        await self._objectstore.open()
 
     async def close(self) -> None:
         await self._glance.close()

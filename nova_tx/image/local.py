@@ -57,7 +57,8 @@ class LocalImages:
         self._max_bytes = flags.image_max_bytes
 
     async def open(self) -> None:
-        """Nothing to make ready."""
+        """See L{ObjectstoreImages.open}."""
+        await self._objectstore.open()
 
     async def close(self) -> None:
         await self._objectstore.close()

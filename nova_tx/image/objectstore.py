@@ -1,4 +1,4 @@
-"""Images in the objectstore, over HTTP, in the name of the user who asks. [spec/04 section 3]"""
+"""Images in the objectstore, over HTTP(S), in the name of the user who asks. [spec/04 section 3]"""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from xml.sax.saxutils import unescape
 from twisted.internet.threads import deferToThread
 from zope.interface import implementer
 
+from nova_tx import pem
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.s3_signatures import UNSIGNED, sign
 from nova_tx.context import RequestContext
@@ -78,13 +79,22 @@ class ObjectstoreImages:
         """
         @param users: where the secrets are that requests are signed with.
         """
+        self._scheme = s3.s3_scheme
+        self._ca = s3.s3_ssl_ca
         self._host = f"{s3.s3_host}:{s3.s3_port}"
         self._users = users
         self._reactor = reactor
         self._exchange = Exchange(reactor, "the image service")
 
     async def open(self) -> None:
-        """Connections are made when they are needed."""
+        """
+        Know whom to trust; connections are made when they are needed.
+
+        @raise StartupError: the CA's certificate can't be had.
+        """
+        if self._scheme == "https" and self._ca:
+            root = await deferToThread(pem.trust, self._ca, "TLS to the objectstore")
+            self._exchange.trust(root)
 
     async def close(self) -> None:
         """Close the connections that wait for use."""
@@ -211,7 +221,7 @@ class ObjectstoreImages:
             hashlib.sha256(body).hexdigest() if isinstance(body, bytes) else UNSIGNED,
         )
         words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
-        url = f"http://{self._host}{path}" + (f"?{words}" if words else "")
+        url = f"{self._scheme}://{self._host}{path}" + (f"?{words}" if words else "")
         response = await self._exchange.ask(method, url, headers, body)
         if response.code >= 400:
             raise _error(response.code, await self._exchange.collect(response))

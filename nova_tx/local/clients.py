@@ -6,11 +6,13 @@ from __future__ import annotations
 
 import os
 import re
+import ssl
 import subprocess
 from collections.abc import Mapping
+from http.client import HTTPSConnection
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from nova_tx.local.boto_shim import (
     BotoServerError,
@@ -54,6 +56,7 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[EC2Connection,
         raise LocalError(f"{', '.join(missing)} not set: source the novarc of a cloud first.")
     keys = (environment["EC2_ACCESS_KEY"], environment["EC2_SECRET_KEY"])
     ec2, s3 = urlsplit(environment["EC2_URL"]), urlsplit(environment["S3_URL"])
+    ca = environment.get("AWS_CA_BUNDLE")
     found = (
         EC2Connection(
             *keys,
@@ -61,6 +64,7 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[EC2Connection,
             region=RegionInfo(name="nova", endpoint=ec2.hostname),
             port=ec2.port,
             path=ec2.path,
+            https_connection_factory=verifying(ec2, ca),
         ),
         S3Connection(
             *keys,
@@ -68,12 +72,29 @@ def connect(environment: Mapping[str, str] = os.environ) -> tuple[EC2Connection,
             host=s3.hostname,
             port=s3.port,
             calling_format=OrdinaryCallingFormat(),
+            https_connection_factory=verifying(s3, ca),
         ),
     )
     for connection in found:
         # a refusal is for the person to read, not to be tried again for a minute
         connection.num_retries = 1
     return found
+
+
+def verifying(url: SplitResult, ca: str | None) -> Any:
+    """
+    What boto is to connect with by https: its own way has CAs of its own, and knows no addresses.
+
+    @param ca: path of the file with the CA that certificates must come from; None: this host's.
+    @raise LocalError: it can't be read.
+    """
+    if url.scheme != "https":
+        return None
+    try:
+        context = ssl.create_default_context(cafile=ca or None)
+    except OSError as error:  # an SSLError, too
+        raise LocalError(f"AWS_CA_BUNDLE: can't use {ca}: {error.strerror}") from None
+    return (lambda host: HTTPSConnection(host, url.port, context=context)), ()
 
 
 def sentence(reason: Exception) -> str:

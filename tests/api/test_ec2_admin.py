@@ -302,6 +302,18 @@ def test_credentials(database: Database, tmp_path: Path) -> None:
     assert joe.secret_key not in text and said["file"][:40] not in text
 
 
+def test_credentials_for_https(database: Database, tmp_path: Path) -> None:
+    """The zip has the CA that https is verified with."""
+    (tmp_path / "ca.pem").write_bytes(b"the CA")
+    door = Door(database, f"--ca_path={tmp_path}/CA", f"--credential_ssl_ca={tmp_path}/ca.pem")
+    admin = door.add_user("admin", is_admin=True)
+    door.add_user("joe")
+    inline(door.users.create_project("shop", "joe", None))
+    said = told(ask(door, admin, "GenerateX509ForUser", Name="joe", Project="shop"))
+    with zipfile.ZipFile(io.BytesIO(base64.b64decode(said["file"]))) as packed:
+        assert packed.read("ssl-ca.pem") == b"the CA"
+
+
 def test_credentials_again(database: Database, tmp_path: Path) -> None:
     """Each zip has a new key; without a project it is for the one named as the user."""
     door = Door(database, f"--ca_path={tmp_path}/CA")

@@ -342,6 +342,28 @@ def test_outside() -> None:
     )
 
 
+def test_https() -> None:
+    """Each service has its scheme."""
+    [found] = credentials.outside(
+        replace(EC2, ec2_scheme="https"), replace(S3, s3_scheme="https"), AUTH
+    )
+    assert found.ec2 == "https://api.example.com:8773/services/Cloud"
+    assert found.s3 == "https://api.example.com:3333"
+    assert credentials.inside(EC2, replace(S3, s3_scheme="https"), AUTH).s3 == (
+        "https://10.1.1.2:3333"
+    )
+
+
+@pytest.mark.parametrize(("trusted", "where"), [("ssl-ca.pem", "{}/ssl-ca.pem"), ("/x y", "/x y")])
+def test_trusted(tmp_path: Path, trusted: str, where: str) -> None:
+    """What https is verified with lies beside the novarc, or where its whole path says; clients
+    are told of it only if there is such a file."""
+    text = credentials.rc_text(JOHN, PROJECT, PLACE, replace(FILES, trusted=trusted))
+    found = sourced("bash", text, tmp_path, Path("/"))
+    assert found["AWS_CA_BUNDLE"] == found["REQUESTS_CA_BUNDLE"] == where.format(tmp_path)
+    assert "CA_BUNDLE" not in novarc()
+
+
 def test_ec2_url() -> None:
     """Flag ec2_url replaces the composed URL."""
     flags = replace(EC2, ec2_url="https://front.example.com/ec2")

@@ -33,6 +33,14 @@ def test_connections_go_where_the_urls_say() -> None:
     assert ec2.access_key == "access:project"
 
 
+def test_a_ca_that_is_not_there() -> None:
+    """A file of CAs that can't be read is a sentence; without https nobody looks for it."""
+    where = {"EC2_URL": "http://x", "S3_URL": "http://x", "AWS_CA_BUNDLE": "/nowhere", **KEYS}
+    connect(where)
+    with pytest.raises(LocalError, match="AWS_CA_BUNDLE: can't use /nowhere: No such file"):
+        connect({**where, "S3_URL": "https://x"})
+
+
 def test_what_is_missing_is_named() -> None:
     """The names of variables that are not set are in the sentence."""
     with pytest.raises(LocalError, match="S3_URL not set"):

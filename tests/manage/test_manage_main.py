@@ -372,6 +372,20 @@ def test_zipfile(john: Manage, tmp_path: Path) -> None:
         assert x509.load_pem_x509_certificate(file.read("cacert.pem")) == root
 
 
+def test_zipfile_of_https(john: Manage, tmp_path: Path) -> None:
+    """The CA that https is verified with is in the zip; if it can't be read that is said."""
+    with open(tmp_path / "cloud.conf", "a") as file:
+        file.write(f"--s3_scheme=https\n--credential_ssl_ca={tmp_path}/ca.pem\n")
+    told = john("project", "zipfile", "john_project", "john")
+    assert told.code == 1 and f"can't read {tmp_path}/ca.pem (--credential_ssl_ca)" in told.err
+    (tmp_path / "ca.pem").write_bytes(b"the CA")
+    assert john("project", "zipfile", "john_project", "john").code == 0
+    with zipfile.ZipFile(tmp_path / "nova.zip") as packed:
+        assert packed.namelist() == ["novarc", "pk.pem", "cert.pem", "cacert.pem", "ssl-ca.pem"]
+        assert packed.read("ssl-ca.pem") == b"the CA"
+        assert b"export S3_URL=https://" in packed.read("novarc")
+
+
 def test_zipfile_regions(john: Manage, tmp_path: Path) -> None:
     """With regions the zip has an rc file for each."""
     with open(tmp_path / "cloud.conf", "a") as file:

@@ -72,7 +72,7 @@ ec2 = boto3.client("ec2", region_name="nova", endpoint_url=os.environ["EC2_URL"]
     aws_access_key_id=os.environ["EC2_ACCESS_KEY"],
     aws_secret_access_key=os.environ["EC2_SECRET_KEY"])
 while not (images := [each for each in ec2.describe_images()["Images"]
-        if each["ImageId"].startswith("ami-") and each["State"] == "available"]):
+        if each["ImageType"] == "machine" and each["State"] == "available"]):
     time.sleep(1)
 key = pathlib.Path("key.pem")
 key.write_text(ec2.create_key_pair(KeyName="test")["KeyMaterial"])
