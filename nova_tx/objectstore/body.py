@@ -3,7 +3,8 @@ The body of a request on its way in: given to who awaits it, at the pace of who 
 
 What is small is gathered by the event loop.  What is large is taken by a thread, which reads from
 the connection itself, so that a byte is copied once into memory and once out of it, and the event
-loop hears of every few megabytes only.
+loop hears of every few megabytes only.  Over TLS the event loop reads on while the thread writes,
+a bounded distance ahead.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from twisted.python.failure import Failure
 
 from nova_tx.objectstore.aside import BEHIND
 from nova_tx.objectstore.faults import RequestTooLong
+from nova_tx.objectstore.link import own_socket
 from nova_tx.objectstore.threads import IPool
 
 if TYPE_CHECKING:
@@ -28,6 +30,8 @@ if TYPE_CHECKING:
 SMALL = 2**16
 #: Bytes that a thread takes at a time, and before it lets others have their turn.
 _PIECE, _TURN = 2**18, 2**23
+#: Bytes over TLS that wait for the thread before the client has to.
+_AHEAD = 2**20
 #: Bytes of a body that is not wanted which are read before the connection is closed.
 _DRAIN = 2**20
 
@@ -54,6 +58,8 @@ class Body:
         self._transport = cast(Any, request.channel.transport)
         self._expecting = expecting
         self._come: list[bytes] = []
+        self._held = 0  # bytes of these
+        self._ahead = 0  # how many may come unasked
         self._waiting: Deferred[None] | None = None
         self._lost: Failure | None = None
         self._refused = False
@@ -97,6 +103,7 @@ class Body:
         """What was taken by L{some} and is to be taken again."""
         if data:
             self._come.insert(0, data)
+            self._held += len(data)
 
     async def pour(self, write: Callable[[bytes | memoryview], object], pool: IPool) -> None:
         """
@@ -106,14 +113,21 @@ class Body:
 
         @raise ConnectionLost: it will never end. Also what C{write} raises.
         """
-        # the threads' own: the connection may be closed while they read from it
-        source: socket.socket = self._transport.getHandle().dup()
+        source = own_socket(self._transport)
+        if source is None:
+            self._ahead = _AHEAD
         try:
             while pieces := await self._next():
-                count = await pool.run(_take, pieces, source, self._left(), write)
-                self._skip(count)
+                most = 0
+                if source is None:
+                    self._resume()
+                else:
+                    most = self._left()
+                self._skip(await pool.run(_take, pieces, source, most, write))
         finally:
-            source.close()
+            self._ahead = 0
+            if source is not None:
+                source.close()
 
     async def _next(self) -> list[bytes]:
         """What has come since the last time; nothing when that was all. No more comes meanwhile."""
@@ -128,7 +142,7 @@ class Body:
                 await self._waiting
             finally:
                 self.awaited = False
-        found, self._come = self._come, []
+        found, self._come, self._held = self._come, [], 0
         return found
 
     def refuse(self) -> None:
@@ -178,8 +192,10 @@ class Body:
                 self._channel.loseConnection()
             return
         self._come.append(piece)
+        self._held += len(piece)
         if not self.small:
-            self._pause()
+            if self._held > self._ahead:
+                self._pause()
             self._fire(None)
 
     def all_arrived(self) -> None:
@@ -204,7 +220,7 @@ class Body:
 
 def _take(
     pieces: list[bytes],
-    source: socket.socket,
+    source: socket.socket | None,
     most: int,
     write: Callable[[bytes | memoryview], object],
 ) -> int:
@@ -213,7 +229,7 @@ def _take(
         write(piece)
     taken = 0
     most = min(most, _TURN)
-    if not most:
+    if source is None or not most:
         return 0
     buffers = itertools.cycle([memoryview(bytearray(min(_PIECE, most))) for _ in range(BEHIND + 1)])
     while taken < most:

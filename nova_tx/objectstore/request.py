@@ -12,13 +12,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
-from twisted.internet.interfaces import IWriteDescriptor
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 from twisted.web.server import Request
 
 from nova_tx.objectstore.body import Body
-from nova_tx.objectstore.sending import FileSender
+from nova_tx.objectstore.link import send_now
+from nova_tx.objectstore.sending import Sender, sender
 from nova_tx.objectstore.threads import IPool
 
 
@@ -39,7 +39,7 @@ class StreamingRequest(Request):
     """
 
     body: Body
-    sending: FileSender | None = None
+    sending: Sender | None = None
     _received = False
     _answered = False
 
@@ -112,9 +112,7 @@ class StreamingRequest(Request):
             transport = self.channel.transport
             self.write(body)
             self._complete()
-            # now, without another turn of the loop; TLS, and a connection that ends, take theirs
-            if IWriteDescriptor.providedBy(transport) and not transport.disconnecting:
-                transport.doWrite()
+            send_now(transport)
 
     async def send_file(
         self,
@@ -130,7 +128,7 @@ class StreamingRequest(Request):
             return
         self.write(b"")
         if self.method != b"HEAD" and count:
-            self.sending = FileSender(self.channel.transport, file, runs, pool)
+            self.sending = sender(self, file, runs, pool)
             self.sending.start()
             if not await self.sending.done:
                 if self.channel is not None:

@@ -1,5 +1,8 @@
 """
-Parts of a file on their way out: the kernel sends them from the disk's cache, asked by threads.
+Parts of a file on their way out, at the pace of who takes them.
+
+Over a plain connection the kernel sends them from the disk's cache, asked by threads; over TLS
+see L{nova_tx.objectstore.pieces}.
 """
 
 from __future__ import annotations
@@ -7,42 +10,74 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Sequence
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IPullProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from nova_tx.objectstore.link import own_socket
+from nova_tx.objectstore.pieces import PieceSender
 from nova_tx.objectstore.threads import IPool
 
 #: Bytes that a thread sends before it lets others have their turn.
 _TURN = 2**23
 
 
-@implementer(IPullProducer)
-class FileSender:
+class Sender(Protocol):
     """
-    Sends runs of a file over a TCP connection whose owner writes nothing meanwhile.
+    Sends runs of a file as (a part of) an answer's body.
 
     @ivar sent: bytes so far.
     @ivar awaited: it is the client's turn to take.
     @ivar done: fires when all was sent with True; with False if that can't be.
     """
 
+    sent: int
+    done: Deferred[bool]
+
+    @property
+    def awaited(self) -> bool: ...
+
+    def start(self) -> None:
+        """Begin."""
+
+
+def sender(request: Any, file: BinaryIO, runs: Sequence[tuple[int, int]], pool: IPool) -> Sender:
+    """
+    What sends runs of a file to who made a request, whose connection is there.
+
+    @param runs: what to send, in order: the first byte, and how many; none is empty.
+    """
+    transport = request.channel.transport
+    target = own_socket(transport)
+    if target is None:
+        return PieceSender(request, file, runs, pool)
+    return FileSender(transport, target, file, runs, pool)
+
+
+@implementer(IPullProducer)
+class FileSender:
+    """A L{Sender} over a TCP connection whose owner writes nothing meanwhile."""
+
     def __init__(
-        self, transport: Any, file: BinaryIO, runs: Sequence[tuple[int, int]], pool: IPool
+        self,
+        transport: Any,
+        target: socket.socket,
+        file: BinaryIO,
+        runs: Sequence[tuple[int, int]],
+        pool: IPool,
     ) -> None:
         """
         @param transport: a TCP connection.
-        @param runs: what to send, in order: the first byte, and how many; none is empty.
+        @param target: its socket, the threads' own; is closed in the end.
         """
         self.sent = 0
         self.awaited = True
         self.done: Deferred[bool] = Deferred()
         self._transport = transport
-        # the threads' own: the connection may be closed while they write to it
-        self._target: socket.socket = transport.getHandle().dup()
+        self._target = target
         self._file = file
         self._runs = list(runs)
         self._pool = pool

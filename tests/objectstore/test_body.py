@@ -1,0 +1,75 @@
+"""A body that comes by TLS is read on while it is written, but not far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import ISSLTransport
+from zope.interface import implementer
+
+from nova_tx.objectstore.body import Body
+
+PIECE = b"x" * 2**18
+
+
+@implementer(ISSLTransport)
+class Transport:  # type: ignore[misc]
+    """Of which a body wants no more than this."""
+
+    paused = False
+
+    def pauseProducing(self) -> None:
+        self.paused = True
+
+    def resumeProducing(self) -> None:
+        self.paused = False
+
+
+class Request:
+    """A connection's."""
+
+    def __init__(self) -> None:
+        self.channel: Any = self
+        self.transport = Transport()
+
+
+class SlowPool:
+    """Runs what it is given when it is told to."""
+
+    def __init__(self) -> None:
+        self.given: list[Callable[[], None]] = []
+
+    def run(self, fn: Callable[..., Any], *args: Any) -> Deferred[Any]:
+        done: Deferred[Any] = Deferred()
+        self.given.append(lambda: done.callback(fn(*args)))
+        return done
+
+
+def test_ahead() -> None:
+    """While the disk is slow a mebibyte is taken, and the client waits until that is written."""
+    request, pool, written = Request(), SlowPool(), bytearray()
+    body = Body(request, 20 * len(PIECE), False)  # type: ignore[arg-type]
+    pouring = Deferred.fromCoroutine(body.pour(written.extend, pool))  # type: ignore[arg-type]
+    assert not request.transport.paused and body.awaited
+    body.arrived(PIECE)
+    for count in range(1, 6):
+        assert not request.transport.paused and not body.awaited
+        body.arrived(PIECE)
+        assert request.transport.paused == (count == 5)
+    pool.given.pop()()
+    assert written == PIECE and not request.transport.paused
+    pool.given.pop()()
+    assert len(written) == 6 * len(PIECE) and body.awaited
+    body.all_arrived()
+    assert pouring.called
+
+
+def test_not_poured() -> None:
+    """Who takes a body by hand is given no more than it asked for."""
+    request = Request()
+    body = Body(request, 20 * len(PIECE), False)  # type: ignore[arg-type]
+    taking = Deferred.fromCoroutine(body.some())
+    body.arrived(PIECE)
+    assert taking.result == PIECE and request.transport.paused
