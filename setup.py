@@ -46,7 +46,7 @@ setup(
         "SQLAlchemy>=2.0.30,<2.2",
         "alembic>=1.13",
         "zope.interface>=6",
-        "pyOpenSSL>=24",
+        "pyOpenSSL>=24.3",
         "cryptography>=42",
         "treq>=24",
         "awscrt>=0.31.3",

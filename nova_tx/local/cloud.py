@@ -11,6 +11,7 @@ import os
 import secrets
 import shutil
 import socket
+import ssl
 import subprocess
 import sys
 import time
@@ -328,10 +329,16 @@ class State:
 
 
 def _answers(port: int) -> bool:
-    """Whether someone there speaks HTTP."""
+    """Whether someone there speaks HTTP, or TLS."""
+    where = ("127.0.0.1", port)
+    by_tls = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    by_tls.check_hostname, by_tls.verify_mode = False, ssl.CERT_NONE
     try:
-        with socket.create_connection(("127.0.0.1", port), 5.0) as link:
+        with socket.create_connection(where, 5.0) as link:
             link.sendall(b"GET / HTTP/1.0\r\n\r\n")
-            return link.recv(5) == b"HTTP/"
+            if link.recv(5) == b"HTTP/":
+                return True
+        with socket.create_connection(where, 5.0) as link, by_tls.wrap_socket(link):
+            return True
     except OSError:
         return False

@@ -31,6 +31,8 @@ def send_now(transport: Any) -> None:
 
     TLS, and a connection that ends, take theirs.
     """
+    if ISSLTransport.providedBy(transport):
+        return
     sends: Any = IWriteDescriptor(transport, None)
     if sends is not None and not sends.disconnecting:
         sends.doWrite()

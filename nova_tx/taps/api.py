@@ -1,7 +1,8 @@
 """
 nova-api: the EC2 API, and the metadata service on a port of its own.
 
-With C{api_workers}, the others of its crew have the EC2 API alone.
+With C{api_workers}, the others of its crew have the EC2 API alone.  TLS is for the EC2 API:
+guests know the metadata service as plain HTTP.
 """
 
 from __future__ import annotations
@@ -36,6 +37,7 @@ from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
 from nova_tx.taps.resumed import Resumed
 from nova_tx.taps.sweep import Sweep
+from nova_tx.taps.tls import identify
 
 #: Seconds that a request waits for a database that went away.
 PATIENCE = 10.0
@@ -68,7 +70,19 @@ def _door(parts: Parts, shared: bool = False, inherited: int | None = None) -> L
     flags = parts.flags.section(Ec2Flags)
     users = _crowd(parts, parts.make(ec2_site))
     address, port = flags.ec2_listen, flags.ec2_listen_port
-    return Listener(parts.reactor, address, port, users, shared=shared, inherited=inherited)
+    pair = flags.ec2_ssl_cert, flags.ec2_ssl_key
+    identity = identify("EC2 API", "ec2", pair, parts.reactor)
+    if identity is not None and flags.ec2_scheme != "https":
+        parts.flags.warnings.append("the EC2 API has TLS, but --ec2_scheme is not https")
+    return Listener(
+        parts.reactor,
+        address,
+        port,
+        users,
+        shared=shared,
+        inherited=inherited,
+        identity=identity,
+    )
 
 
 def _crowd(parts: Parts, site: Site) -> Crowd:
@@ -105,7 +119,7 @@ def makeService(options: Options) -> Daemon:
         socket = crew.inherited()
         door = _door(parts, True, socket)
         if socket is not None:
-            parts.reactor.callWhenRunning(Lifeline(parts.reactor).hold)
+            parts.reactor.callWhenRunning(Lifeline(parts.reactor, door.reload).hold)
             return [parts.images, door]
         return [*_first(parts, door), Crew(parts.reactor, size - 1, program, door)]
 

@@ -12,9 +12,11 @@ from nova_tx.db import upgrade
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import LogFlags
-from nova_tx.taps.daemon import Daemon, Part, heed_sigterm
+from nova_tx.taps.daemon import Daemon, Part
+from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
+from nova_tx.taps.signals import heed_sighup, heed_sigterm
 
 Room = Callable[[Parts], Sequence[Part]]
 
@@ -72,8 +74,7 @@ def daemon(
         # twistd would show a traceback
         print(f"{options.program}: {error}", file=sys.stderr)
         raise SystemExit(1) from None
-    reactor.callWhenRunning(heed_sigterm, reactor)
-    return Daemon(
+    made = Daemon(
         reactor,
         opened,
         log or flags.section(LogFlags),
@@ -81,3 +82,8 @@ def daemon(
         warnings=flags.warnings,
         stopping=parts.database.hurry,
     )
+    reactor.callWhenRunning(heed_sigterm, reactor)
+    if any(isinstance(each, Listener) and each.identity is not None for each in opened):
+        # others have nothing to read again: a terminal that is closed ends them
+        reactor.callWhenRunning(heed_sighup, reactor, made.reload)
+    return made

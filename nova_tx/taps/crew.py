@@ -3,7 +3,8 @@ Several processes of one program behind one port.
 
 The first listens, and hands its socket to the others, which it starts, starts again when they
 die, and ends when it ends.  Whoever is free takes the next connection.  The others' standard
-input comes from the first: when it closes, the first is dead, and they die at once.
+input comes from the first: what it says there is to reload; when it closes, the first is dead,
+and they die at once.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -94,6 +95,11 @@ class Crew:
         """End them, each after what it has in hand."""
         await DeferredList([mate.stop() for mate in self._mates])
 
+    async def reload(self) -> None:
+        """Have them read again what they can; one that is about to start does so anyway."""
+        for mate in self._mates:
+            mate.reload()
+
     def _spawn(self, protocol: ProcessProtocol) -> None:
         argv = self._program.argv()
         port: Any = self._listener.port
@@ -143,6 +149,15 @@ class _Mate(ProcessProtocol):
         self._next = self._reactor.callLater(self._pause, self.start)
         self._pause = min(2 * self._pause, LONGEST_PAUSE)
 
+    def reload(self) -> None:
+        """
+        Tell it to reload.
+
+        Not by a signal, which would end one that has only begun: this it finds when it is ready.
+        """
+        if self.transport is not None:
+            self.transport.writeToChild(0, b"\n")
+
     def stop(self) -> Deferred[None]:
         """Tell it to end; fires when it has."""
         self._stopped = Deferred()
@@ -170,14 +185,22 @@ def die() -> None:
 
 @implementer(IReadDescriptor)
 class Lifeline:
-    """In each of the others: the process ends when the first is dead."""
+    """In each of the others: it reloads when the first says so, and ends when that is dead."""
 
-    def __init__(self, reactor: Any, end: Callable[[], None] = die, number: int = 0) -> None:
+    def __init__(
+        self,
+        reactor: Any,
+        reload: Callable[[], Coroutine[Deferred[Any], Any, None]],
+        end: Callable[[], None] = die,
+        number: int = 0,
+    ) -> None:
         """
+        @param reload: raises nothing.
         @param end: ends the process; there is nobody left to wait for.
         @param number: the descriptor.
         """
         self._reactor = reactor
+        self._reload = reload
         self._end = end
         self._number = number
 
@@ -192,6 +215,7 @@ class Lifeline:
     def doRead(self) -> None:
         try:
             if os.read(self._number, 64):
+                _ = Deferred.fromCoroutine(self._reload())
                 return
         except BlockingIOError:
             return

@@ -6,10 +6,9 @@ from __future__ import annotations
 
 import atexit
 import os
-import signal
 import sys
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
 from twisted.application.service import MultiService
 from twisted.internet.defer import CancelledError, Deferred
@@ -32,6 +31,14 @@ class Part(Protocol):
 
     def close(self) -> Awaitable[None]:
         """End what is in hand and let go."""
+
+
+@runtime_checkable
+class Reloadable(Protocol):
+    """A part that has read something which may have changed."""
+
+    def reload(self) -> Awaitable[None]:
+        """Read it again; if it is no good, log that and go on as before."""
 
 
 class Daemon(MultiService):
@@ -98,6 +105,18 @@ class Daemon(MultiService):
                 return
         _log.info("ready")
 
+    def reload(self) -> None:
+        """Have the parts read again what they can; those not opened yet will."""
+        _ = Deferred.fromCoroutine(self._reload())
+
+    async def _reload(self) -> None:
+        for part in tuple(self._opened):
+            if isinstance(part, Reloadable):
+                try:
+                    await part.reload()
+                except Exception:
+                    _log.failure("{part} could not be reloaded", part=type(part).__name__)
+
     def stopService(self) -> Deferred[None]:
         super().stopService()
         return Deferred.fromCoroutine(self._close())
@@ -113,29 +132,6 @@ class Daemon(MultiService):
                 await part.close()
             except Exception:
                 _log.failure("{part} did not close cleanly", part=type(part).__name__)
-
-
-def heed_sigterm(reactor: Any) -> None:
-    """
-    From now on SIGTERM closes the daemon, and the process ends with status 0.
-
-    Twisted's own way, which is set up when the reactor starts, ends it by the
-    signal once all is closed, as if it had been cut short.
-    """
-    told: list[int] = []
-
-    def stop(number: int, _frame: object) -> None:
-        if not told:
-            told.append(number)
-            reactor.callFromThread(_stop, reactor)
-
-    signal.signal(signal.SIGTERM, stop)
-
-
-def _stop(reactor: Any) -> None:
-    _log.info("Received SIGTERM, shutting down.")
-    if reactor.running:
-        reactor.stop()
 
 
 def _cancelled(failure: Failure) -> None:

@@ -1,5 +1,5 @@
 """
-A TCP port that a daemon listens on.
+A TCP port that a daemon listens on, with TLS or without.
 """
 
 from __future__ import annotations
@@ -11,6 +11,8 @@ from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
 
 from nova_tx.errors import StartupError
+from nova_tx.taps.secured import SecuredFactory
+from nova_tx.taps.tls import Identity
 
 
 class Listener:
@@ -18,6 +20,7 @@ class Listener:
     Listens from C{open} to C{close}.
 
     @ivar port: what it listens with, once open.
+    @ivar identity: what it is to its clients; None: they come without TLS.
     """
 
     port: IListeningPort
@@ -31,6 +34,7 @@ class Listener:
         free: bool = False,
         shared: bool = False,
         inherited: int | None = None,
+        identity: Identity | None = None,
     ) -> None:
         """
         @param shared: other processes take connections from the same socket.
@@ -41,17 +45,20 @@ class Listener:
         """
         self._reactor = reactor
         self._where = (address or "0.0.0.0", port)
-        self._factory = factory
+        self._factory = factory if identity is None else SecuredFactory(identity, factory, reactor)
         self._free = free
         self._shared = shared
         self._inherited = inherited
+        self.identity = identity
 
     async def open(self) -> None:
         """
         Listen.
 
-        @raise StartupError: the address or the port can't be had.
+        @raise StartupError: the address or the port can't be had, or the certificate is no good.
         """
+        if self.identity is not None:
+            await self.identity.open()
         listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=self._inherited)
         try:
             if self._inherited is None:
@@ -86,6 +93,11 @@ class Listener:
             take()
 
         port.doRead = take_one
+
+    async def reload(self) -> None:
+        """Have connections from now on another certificate, if there is one."""
+        if self.identity is not None:
+            await self.identity.reload()
 
     async def close(self) -> None:
         """Take no more connections."""

@@ -30,6 +30,7 @@ from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
+from nova_tx.taps.tls import identify
 
 #: Seconds that a request waits for a database that went away.
 PATIENCE = 10.0
@@ -66,8 +67,18 @@ def _room(
     full = refusal(xml.error("SlowDown", "Too many connections.", "/", new_request_id()))
     clients = Crowd(store.site, flags.s3_max_connections, parts.reactor, full)
     address, port = flags.s3_listen_host, flags.s3_port
+    pair = flags.s3_ssl_cert, flags.s3_ssl_key
+    identity = identify("objectstore", "s3", pair, parts.reactor)
+    if identity is not None and flags.s3_scheme != "https":
+        parts.flags.warnings.append("the objectstore has TLS, but --s3_scheme is not https")
     return store, Listener(
-        parts.reactor, address, port, clients, shared=shared, inherited=inherited
+        parts.reactor,
+        address,
+        port,
+        clients,
+        shared=shared,
+        inherited=inherited,
+        identity=identity,
     )
 
 
@@ -86,7 +97,7 @@ def makeService(options: Options) -> Daemon:
         socket = crew.inherited()
         store, door = _room(parts, True, socket)
         if socket is not None:
-            parts.reactor.callWhenRunning(Lifeline(parts.reactor).hold)
+            parts.reactor.callWhenRunning(Lifeline(parts.reactor, door.reload).hold)
             return [*_depot(parts), store, door]
         return [*_depot(parts), store, door, Crew(parts.reactor, size - 1, program, door)]
 

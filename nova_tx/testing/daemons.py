@@ -179,7 +179,12 @@ class Daemons(Cloud):
         )
         url = known["EC2_URL" if service == "ec2" else "S3_URL"]
         values = {"retries": {"total_max_attempts": 1}, "s3": {"addressing_style": "path"}}
-        made = session.client(service, endpoint_url=url, config=Config(**{**values, **config}))
+        made = session.client(
+            service,
+            endpoint_url=url,
+            verify=known.get("AWS_CA_BUNDLE"),
+            config=Config(**{**values, **config}),
+        )
         made.meta.events.register(f"before-sign.{service}", _another)
         return made
 

@@ -21,7 +21,9 @@ from botocore.config import Config  # type: ignore[import-untyped]
 
 from nova_tx import installed
 from nova_tx.manage.main import main
+from nova_tx.testing.certificates import Authority
 from nova_tx.testing.daemons import until
+from nova_tx.testing.endpoint import Endpoint
 from nova_tx.testing.objectstore_server import USERS
 
 
@@ -39,9 +41,13 @@ class ObjectstoreDaemon:
     @ivar directory: of all its files.
     """
 
-    def __init__(self, directory: Path, *flags: str) -> None:
+    def __init__(self, directory: Path, *flags: str, authority: Authority | None = None) -> None:
+        """
+        @param authority: it is reached by TLS, with a certificate of this one's.
+        """
         self.directory = directory
         self.port = free_port()
+        self.endpoint = Endpoint(self.port, authority)
         self.flagfile = directory / "nova.conf"
         self._process: subprocess.Popen[bytes] | None = None
         directory.mkdir(parents=True, exist_ok=True)
@@ -53,6 +59,7 @@ class ObjectstoreDaemon:
             "--fake_rabbit",
             f"--sql_connection=sqlite:///{directory}/nova.sqlite",
             *flags,
+            *(_secure(authority) if authority is not None else ()),
         )
         self.flagfile.write_text("".join(f"{each}\n" for each in lines))
         self.manage("db", "sync")
@@ -73,16 +80,22 @@ class ObjectstoreDaemon:
 
     def start(self) -> None:
         """Start it; returns when it takes connections."""
-        argv = [sys.executable, "-m", "nova_tx.taps.launch", "nova-objectstore", "--nodaemon"]
-        argv += ["--pidfile=", f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
         with open(self.directory / "log", "ab") as log:
-            self._process = subprocess.Popen(argv, stdout=log, stderr=log, cwd=installed.base())
+            self._process = subprocess.Popen(
+                self.argv, stdout=log, stderr=log, cwd=installed.base()
+            )
         until(self._answers, "the objectstore")
+
+    @property
+    def argv(self) -> list[str]:
+        """How it is started."""
+        argv = [sys.executable, "-m", "nova_tx.taps.launch", "nova-objectstore", "--nodaemon"]
+        return [*argv, "--pidfile=", f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
 
     def _answers(self) -> bool:
         assert self._process is not None
         assert self._process.poll() is None, f"it does not run:\n{self.log()[-2000:]}"
-        with suppress(OSError), socket.create_connection(("127.0.0.1", self.port), 10) as link:
+        with suppress(OSError), self.endpoint.connect() as link:
             link.sendall(b"GET / HTTP/1.0\r\n\r\n")
             return bool(link.recv(1))
         return False
@@ -128,7 +141,8 @@ class ObjectstoreDaemon:
             "s3",
             aws_access_key_id=f"{name}-access:{name}",
             aws_secret_access_key=f"{name}-secret",
-            endpoint_url=f"http://127.0.0.1:{self.port}",
+            endpoint_url=self.endpoint.url,
+            verify=self.endpoint.verify,
             region_name="nova",
             config=Config(
                 s3={"addressing_style": "path"},
@@ -138,10 +152,23 @@ class ObjectstoreDaemon:
         )
 
 
+def _secure(authority: Authority) -> tuple[str, ...]:
+    """Flags of a daemon with TLS."""
+    issued = authority.issue("objectstore", ["127.0.0.1"])
+    return (
+        "--s3_scheme=https",
+        f"--s3_ssl_cert={issued.certificate}",
+        f"--s3_ssl_key={issued.key}",
+        f"--s3_ssl_ca={authority.path}",
+    )
+
+
 @contextmanager
-def running_daemon(directory: Path, *flags: str) -> Iterator[ObjectstoreDaemon]:
+def running_daemon(
+    directory: Path, *flags: str, authority: Authority | None = None
+) -> Iterator[ObjectstoreDaemon]:
     """A daemon that answers."""
-    made = ObjectstoreDaemon(directory, *flags)
+    made = ObjectstoreDaemon(directory, *flags, authority=authority)
     try:
         made.start()
         yield made

@@ -10,13 +10,16 @@ from contextlib import suppress
 from email.utils import formatdate
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, urlsplit
 
 import boto3  # type: ignore[import-untyped]
 from boto.s3.connection import OrdinaryCallingFormat, S3Connection
 from botocore.config import Config  # type: ignore[import-untyped]
 
 from nova_tx.auth.s3_signatures import S3Request, v2_signature
+from nova_tx.local.clients import verifying
+from nova_tx.testing.certificates import Authority
+from nova_tx.testing.endpoint import Endpoint
 
 #: joe's.
 ACCESS, SECRET = "joe-access:joe", "joe-secret"
@@ -25,17 +28,28 @@ ACCESS, SECRET = "joe-access:joe", "joe-secret"
 class Server:
     """The process; its files stay when it ends."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, *flags: str, authority: Authority | None = None) -> None:
+        """
+        @param authority: it is reached by TLS, with a certificate of this one's.
+        """
         self.directory = directory
+        self._flags = flags
+        self._authority = authority
+        if authority is not None:
+            issued = authority.issue("objectstore", ["127.0.0.1"])
+            self._flags += (f"--s3_ssl_cert={issued.certificate}", f"--s3_ssl_key={issued.key}")
         self.start()
 
     def start(self) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "nova_tx.testing.objectstore_server", str(self.directory)],
+            [
+                *(sys.executable, "-m", "nova_tx.testing.objectstore_server"),
+                *(str(self.directory), "0", *self._flags),
+            ],
             stdout=subprocess.PIPE,
         )
         assert self.process.stdout is not None
-        self.port = int(self.process.stdout.readline())
+        self.endpoint = Endpoint(int(self.process.stdout.readline()), self._authority)
 
     def kill(self) -> None:
         self.process.kill()
@@ -61,16 +75,18 @@ class Server:
         return S3Connection(
             access,
             secret,
-            is_secure=False,
+            is_secure=self._authority is not None,
             host="127.0.0.1",
-            port=self.port,
+            port=self.endpoint.port,
             calling_format=OrdinaryCallingFormat(),
+            https_connection_factory=verifying(urlsplit(self.endpoint.url), self.endpoint.verify),
         )
 
     def boto3(self, access: str = ACCESS, secret: str = SECRET, **config: Any) -> Any:
         return boto3.client(
             "s3",
-            endpoint_url=f"http://127.0.0.1:{self.port}",
+            endpoint_url=self.endpoint.url,
+            verify=self.endpoint.verify,
             aws_access_key_id=access,
             aws_secret_access_key=secret,
             region_name="nova",
@@ -87,7 +103,7 @@ class Server:
 
     def begin_put(self, path: str, length: int, **headers: str) -> socket.socket:
         """A connection over which the headers of a PUT have gone."""
-        connection = socket.create_connection(("127.0.0.1", self.port), 60)
+        connection = self.endpoint.connect()
         fields = {"content-length": str(length), "host": "127.0.0.1"}
         fields.update(self.sign("PUT", path))
         fields.update(headers)

@@ -22,6 +22,8 @@ from nova_tx.flags import AuthFlags, CryptoFlags, Flags, ImageFlags, NodeFlags, 
 from nova_tx.model.users import User
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.process import Runner
+from nova_tx.taps.listener import Listener
+from nova_tx.taps.tls import identify
 
 #: The users there are; each has a project of its name. The first is an administrator.
 USERS = (
@@ -64,7 +66,11 @@ async def serve(reactor: Any, directory: str, port: str = "0", *more: str) -> No
         reactor,
     )
     await objectstore.open()
-    listening = reactor.listenTCP(int(port), objectstore.site, interface="127.0.0.1")
+    s3 = flags.section(S3Flags)
+    identity = identify("objectstore", "s3", (s3.s3_ssl_cert, s3.s3_ssl_key), reactor)
+    listener = Listener(reactor, "127.0.0.1", int(port), objectstore.site, identity=identity)
+    await listener.open()
+    listening: Any = listener.port
     stop: Deferred[None] = Deferred()
     ended: Deferred[None] = Deferred()
 
@@ -76,7 +82,7 @@ async def serve(reactor: Any, directory: str, port: str = "0", *more: str) -> No
     sys.stdout.write(f"{listening.getHost().port}\n")
     sys.stdout.flush()
     await stop
-    await listening.stopListening()
+    await listener.close()
     await objectstore.close()
     await database.close()
     ended.callback(None)

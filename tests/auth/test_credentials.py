@@ -358,7 +358,7 @@ def test_https() -> None:
 def test_trusted(tmp_path: Path, trusted: str, where: str) -> None:
     """What https is verified with lies beside the novarc, or where its whole path says; clients
     are told of it only if there is such a file."""
-    text = credentials.rc_text(JOHN, PROJECT, PLACE, replace(FILES, trusted=trusted))
+    text = credentials.rc_text(WHO, PLACE, AUTH, replace(FILES, trusted=trusted))
     found = sourced("bash", text, tmp_path, Path("/"))
     assert found["AWS_CA_BUNDLE"] == found["REQUESTS_CA_BUNDLE"] == where.format(tmp_path)
     assert "CA_BUNDLE" not in novarc()

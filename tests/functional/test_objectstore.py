@@ -8,12 +8,12 @@ import http.client
 import io
 import os
 import signal
-import socket
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 from botocore.exceptions import ClientError
@@ -25,6 +25,7 @@ from nova_tx.errors import Unavailable
 from nova_tx.flags import S3Flags
 from nova_tx.image.objectstore import ObjectstoreImages
 from nova_tx.model.images import ImageSource
+from nova_tx.testing.certificates import Authority
 from nova_tx.testing.objectstore_process import ACCESS, SECRET, Server
 from nova_tx.testing.objectstore_server import known_users
 
@@ -43,9 +44,10 @@ KEYS = (
 )
 
 
-@pytest.fixture
-def server(tmp_path: Path) -> Iterator[Server]:
-    found = Server(tmp_path)
+@pytest.fixture(params=["plain", "TLS"])
+def server(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Server]:
+    authority = Authority(tmp_path / "authority") if request.param == "TLS" else None
+    found = Server(tmp_path, authority=authority)
     try:
         yield found
     finally:
@@ -221,7 +223,7 @@ def test_pipelined(server: Server) -> None:
     for key, content in contents.items():
         client.put_object(Bucket="bucket", Key=key, Body=content)
     names = ["small", "large", "large", "small", "last", "large", "small"]
-    with socket.create_connection(("127.0.0.1", server.port), 120) as connection:
+    with server.endpoint.connect() as connection:
         for key in names:
             fields = {"host": "127.0.0.1", **server.sign("GET", f"/bucket/{key}")}
             lines = [f"GET /bucket/{key} HTTP/1.1"]
@@ -246,7 +248,7 @@ def test_strangers(server: Server) -> None:
             with pytest.raises(ClientError) as caught:
                 server.boto3(access, secret, **version).list_buckets()
             assert _code(caught) == expected
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = server.endpoint.http()
     connection.request("GET", "/")
     answer = connection.getresponse()
     assert answer.status == 403
@@ -282,7 +284,7 @@ def test_continue_to_nothing(server: Server) -> None:
 
 def test_refused_while_sending(server: Server) -> None:
     """A client that does not ask first still reads why it was refused."""
-    connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=60)
+    connection = server.endpoint.http()
     headers = server.sign("PUT", "/nothing/key")
     connection.request("PUT", "/nothing/key", b"x" * 500_000, headers)
     answer = connection.getresponse()
@@ -356,8 +358,15 @@ async def _images(server: Server) -> AsyncIterator[ObjectstoreImages]:
     """joe's client of the registry of images."""
     from twisted.internet import reactor
 
-    flags = S3Flags(s3_host="127.0.0.1", s3_port=server.port)
+    url = urlsplit(server.endpoint.url)
+    flags = S3Flags(
+        s3_scheme=url.scheme,
+        s3_host="127.0.0.1",
+        s3_port=server.endpoint.port,
+        s3_ssl_ca=server.endpoint.verify or "",
+    )
     found = ObjectstoreImages(flags, await known_users(), reactor)
+    await found.open()
     try:
         yield found
     finally:

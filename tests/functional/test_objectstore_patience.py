@@ -4,34 +4,30 @@ from __future__ import annotations
 
 import os
 import socket
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from nova_tx.auth.s3_signatures import S3Request, v2_signature
+from nova_tx.testing.certificates import Authority
+from nova_tx.testing.objectstore_process import Server
 
 SECONDS = 1
 
 
-class _Server:
-    """Its port, and where its files are."""
+class _Server(Server):
+    """Also says where its unfinished files are, and sends what is no whole request."""
 
-    def __init__(self, directory: Path, port: int, pid: int) -> None:
-        self.new = directory / "buckets" / ".new"
-        self.port = port
-        self.pid = pid
+    @property
+    def new(self) -> Path:
+        return self.directory / "buckets" / ".new"
 
     def send(self, method: str, path: str, more: bytes = b"", **headers: str) -> socket.socket:
         """Send a request's head, and what is given of its body."""
-        fields = {"date": time.strftime("%a, %d %b %Y %H:%M:%S GMT", time.gmtime())}
-        signature = v2_signature("joe-secret", S3Request(method, path, (), fields))
-        fields |= {"authorization": f"AWS joe-access:joe:{signature}", "host": "x", **headers}
+        fields = {**self.sign(method, path), "host": "x", **headers}
         lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {it}" for name, it in fields.items())]
-        connection = socket.create_connection(("127.0.0.1", self.port), 120)
+        connection = self.endpoint.connect()
         connection.sendall("\r\n".join([*lines, "", ""]).encode() + more)
         return connection
 
@@ -41,23 +37,21 @@ class _Server:
 
     @property
     def descriptors(self) -> int:
-        return len(os.listdir(f"/proc/{self.pid}/fd"))
+        return len(os.listdir(f"/proc/{self.process.pid}/fd"))
 
 
-@pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[_Server]:
+@pytest.fixture(scope="module", params=["plain", "TLS"])
+def server(
+    tmp_path_factory: pytest.TempPathFactory, request: pytest.FixtureRequest
+) -> Iterator[_Server]:
     directory = tmp_path_factory.mktemp("patience")
-    argv = [sys.executable, "-m", "nova_tx.testing.objectstore_server", str(directory), "0"]
-    with subprocess.Popen(
-        [*argv, f"--s3_client_timeout={SECONDS}"], stdout=subprocess.PIPE
-    ) as process:
-        try:
-            assert process.stdout is not None
-            found = _Server(directory, int(process.stdout.readline()), process.pid)
-            found.put("/bucket")
-            yield found
-        finally:
-            process.kill()
+    authority = Authority(directory / "authority") if request.param == "TLS" else None
+    found = _Server(directory, f"--s3_client_timeout={SECONDS}", authority=authority)
+    try:
+        found.put("/bucket")
+        yield found
+    finally:
+        found.kill()
 
 
 def _ends(connection: socket.socket) -> bytes:
@@ -81,7 +75,7 @@ def test_sender_stops(server: _Server, length: int) -> None:
 
 def test_head_stops(server: _Server) -> None:
     """A head that comes byte by byte is not waited for longer than one that does not come."""
-    with socket.create_connection(("127.0.0.1", server.port), 120) as found:
+    with server.endpoint.connect() as found:
         found.sendall(b"GET / HTTP/1.1\r\nhost: x\r\nx-more: ")
         found.settimeout(SECONDS / 10)
         end = time.monotonic() + 120
@@ -95,6 +89,12 @@ def test_head_stops(server: _Server) -> None:
                 continue
             except OSError:
                 break
+
+
+def test_nothing_said(server: _Server) -> None:
+    """Nor is who says nothing at all, not even hello for TLS."""
+    with socket.create_connection(("127.0.0.1", server.endpoint.port), 120) as found:
+        assert _ends(found) == b""
 
 
 def test_reader_stops(server: _Server) -> None:

@@ -27,6 +27,11 @@ class Process:
         self.protocol, self.argv, self.how = protocol, argv, how
         self.pid = 4711
         self.signals: list[int] = []
+        self.told = b""
+
+    def writeToChild(self, number: int, data: bytes) -> None:
+        assert number == 0
+        self.told += data
 
     def signalProcess(self, number: int) -> None:
         self.signals.append(number)
@@ -123,6 +128,15 @@ async def test_no_process_to_be_had(reactor: Reactor) -> None:
     assert len(reactor.started) == 1
 
 
+async def test_reloaded(reactor: Reactor) -> None:
+    """Each that lives is told to reload; one that starts later has nothing to be told."""
+    crew = await opened(reactor, 2)
+    reactor.started[1].end()
+    await crew.reload()
+    reactor.advance(1)
+    assert [bool(process.told) for process in reactor.started] == [True, False, False]
+
+
 async def test_ended(reactor: Reactor) -> None:
     """Closing tells each to end, waits for it, and starts none again."""
     crew = await opened(reactor, 3)
@@ -149,17 +163,22 @@ def pipe() -> Iterator[list[int]]:
 
 
 async def test_lifeline(pipe: list[int]) -> None:
-    """When the first is dead the process ends; not for anything less."""
+    """When the first is dead the process ends; not for anything less: that has it reload."""
     from twisted.internet import reactor
 
     dead: Deferred[None] = Deferred()
-    line = Lifeline(reactor, lambda: dead.called or dead.callback(None), pipe[0])
+    told: list[int] = []
+
+    async def reload() -> None:
+        told.append(1)
+
+    line = Lifeline(reactor, reload, lambda: dead.called or dead.callback(None), pipe[0])
     line.hold()
     os.write(pipe[1], b"still there")
     line.doRead()
     line.doRead()
     line.connectionLost(Failure(ConnectionLost()))
-    assert not dead.called
+    assert not dead.called and told == [1]
     os.close(pipe.pop())
     await dead
     reactor.removeReader(line)  # type: ignore[attr-defined]
@@ -168,7 +187,11 @@ async def test_lifeline(pipe: list[int]) -> None:
 def test_end_of_file_is_death(pipe: list[int]) -> None:
     """However the reactor says that the other end is closed."""
     dead: list[int] = []
-    line = Lifeline(Clock(), lambda: dead.append(1), pipe[0])
+
+    async def reload() -> None:
+        raise AssertionError
+
+    line = Lifeline(Clock(), reload, lambda: dead.append(1), pipe[0])
     line.connectionLost(Failure(ConnectionDone()))
     os.close(pipe.pop())
     line.doRead()

@@ -35,6 +35,32 @@ class Broken(Recorded):
         raise StartupError("the database is at home")
 
 
+class Reloaded(Recorded):
+    """A part that can be reloaded."""
+
+    async def reload(self) -> None:
+        self._seen.append(f"reload {self._name}")
+
+
+async def test_reloaded_are_those_that_can(logged_errors: Any) -> None:
+    """Parts that can be reloaded are, in order, also after one that fails; once they are opened."""
+    seen: list[str] = []
+
+    class Failing(Reloaded):
+        async def reload(self) -> None:
+            raise ValueError
+
+    parts = [Recorded("a", seen), Failing("b", seen), Reloaded("c", seen)]
+    daemon = Daemon(None, parts, LogFlags())
+    daemon.reload()
+    assert seen == []
+    daemon.startService()
+    daemon.reload()
+    await daemon.stopService()
+    assert seen == ["open a", "open b", "open c", "reload c", "close c", "close b", "close a"]
+    [_] = logged_errors.flush(ValueError)
+
+
 async def test_parts_open_in_order_and_close_in_reverse() -> None:
     """A later part can rely on an earlier one, from its opening to its end."""
     seen: list[str] = []
