@@ -53,6 +53,14 @@ class LogFlags:
     """What is logged, where and how."""
 
     verbose: bool = flag(False, "log debug messages")
+    logfile: str = flag("", "file to log to, instead of standard output")
+    logdir: str = flag("", "directory of the log file; by default that is called PROGRAM.log there")
+    use_syslog: bool = flag(False, "log to the host's syslog, at /dev/log")
+    log_json: bool = flag(False, "each line of the log is a JSON object; formats are not used")
+    default_log_levels: Names = flag(
+        ("amqplib=WARN", "sqlalchemy=WARN", "eventlet.wsgi.server=WARN"),
+        "logger=LEVEL pairs, for loggers that are not to follow --verbose",
+    )
     logging_context_format_string: str = flag(
         "%(asctime)s %(levelname)s %(name)s [%(request_id)s %(user)s %(project)s] %(message)s",
         "format of a line with a request's context",
@@ -60,7 +68,30 @@ class LogFlags:
     logging_default_format_string: str = flag(
         "%(asctime)s %(levelname)s %(name)s [-] %(message)s", "format of a line without context"
     )
+    logging_debug_format_suffix: str = flag(
+        "from %(processName)s (pid=%(process)d) %(funcName)s %(pathname)s:%(lineno)d",
+        "format of what is added to a debug message",
+    )
     logging_exception_prefix: str = flag("(%(name)s): TRACE: ", "in front of each traceback line")
+
+
+@dataclasses.dataclass(frozen=True)
+class DaemonFlags:
+    """The daemon as a process."""
+
+    pidfile: str = flag(
+        "", "file that the process id is written to; by default PROGRAM.pid, in the foreground none"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class MetricsFlags:
+    """What monitoring asks a daemon."""
+
+    metrics_port: int = flag(
+        0, "port of /metrics (for Prometheus) and /health; further processes take the next; 0: off"
+    )
+    metrics_listen: str = flag("127.0.0.1", "address of that port")
 
 
 @dataclasses.dataclass(frozen=True)

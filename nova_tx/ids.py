@@ -17,6 +17,10 @@ _INSTANCE = re.compile(r"i-([0-9a-fA-F]{1,8})\Z")
 _KEY_PAIR = re.compile(r"key-([0-9a-fA-F]{1,8})\Z")
 _NUMBERED = re.compile(r"[a-z]+-([0-9a-fA-F]{1,8})\Z")
 _IMAGE = re.compile(r"[a-z]{3}-[A-Za-z0-9._-]{1,64}\Z")
+#: By which a daemon tells another on whose behalf it asks.
+REQUEST_ID_HEADER = "x-nova-request-id"
+
+_REQUEST_ID = re.compile(r"[A-Z0-9-]{20}\Z")
 _LOWER = string.digits + string.ascii_lowercase
 _REQUEST = string.ascii_uppercase + string.digits + "-"
 
@@ -102,6 +106,11 @@ def check_image_id(image_id: str) -> str:
 def new_request_id() -> str:
     """Twenty characters of A-Z, 0-9 and '-'; no secret, so without asking the kernel each time."""
     return "".join(random.choices(_REQUEST, k=20))
+
+
+def is_request_id(text: str) -> bool:
+    """Whether a text has the form of a request's id."""
+    return _REQUEST_ID.match(text) is not None
 
 
 def new_mac() -> str:

@@ -5,18 +5,24 @@ Running other programs: an argument list, a time limit, no shell, ever.
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 
 from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.error import ProcessDone, ProcessExitedAlready
 from twisted.internet.interfaces import IReactorProcess, IReactorTime
 from twisted.internet.protocol import ProcessProtocol
+from twisted.logger import Logger
 from twisted.python.failure import Failure
 from zope.interface import Interface, implementer
 
+from nova_tx import metrics
 from nova_tx.errors import ProcessFailed
+
+_log = Logger()
 
 
 @dataclass(frozen=True)
@@ -131,6 +137,7 @@ class Runner:
             transport.loseConnection()
 
         alarm = clock.callLater(timeout, kill)
+        began = perf_counter()
         try:
             code = await ended
         except CancelledError:
@@ -139,6 +146,14 @@ class Runner:
         finally:
             if alarm.active():
                 alarm.cancel()
+        seconds = perf_counter() - began
+        metrics.PROGRAM_SECONDS.observe(seconds, os.path.basename(program))
+        _log.debug(
+            "{command} ended with status {code} in {seconds:.3f} s",
+            command=shlex.join(argv),
+            code=code,
+            seconds=seconds,
+        )
         result = Result(code, b"".join(collector.out), b"".join(collector.err))
         if late or (check and code != 0):
             raise ProcessFailed(

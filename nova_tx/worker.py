@@ -11,6 +11,7 @@ from typing import Protocol
 
 from twisted.internet.interfaces import IReactorTime
 
+from nova_tx.errors import Unavailable
 from nova_tx.flags import NodeFlags
 from nova_tx.periodic import Periodic
 from nova_tx.rpc.interfaces import IRPC, IServing
@@ -45,9 +46,14 @@ class Serving:
         self._worker = worker
         self._topic = topic
         self._host = flags.host
-        self._report = report
+        self._clock = clock
+        self._write = report
+        self._beaten: float | None = None
+        self._most = flags.service_down_time
         what = f"nova-{topic}"
-        self._beats = Periodic(clock, max(1, flags.report_interval), report, f"{what}'s heartbeat")
+        self._beats = Periodic(
+            clock, max(1, flags.report_interval), self._report, f"{what}'s heartbeat"
+        )
         self._rounds = Periodic(
             clock, max(1, flags.periodic_interval), worker.periodic, f"{what}'s periodic work"
         )
@@ -64,6 +70,23 @@ class Serving:
         await self._report()
         self._beats.startService()
         self._rounds.startService()
+
+    async def _report(self) -> None:
+        await self._write()
+        self._beaten = self._clock.seconds()
+
+    async def health(self) -> str:
+        """
+        How long ago it was last said that it lives.
+
+        @raise Unavailable: so long that others hold it for dead.
+        """
+        if self._beaten is None:
+            raise Unavailable("it has not begun")
+        age = self._clock.seconds() - self._beaten
+        if age > self._most:
+            raise Unavailable(f"the last heartbeat was {age:.0f} s ago")
+        return f"the last heartbeat was {age:.0f} s ago"
 
     async def close(self) -> None:
         """Take no more messages, end those in hand, stop."""

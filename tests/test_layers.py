@@ -27,6 +27,7 @@ GROUND = (
     "gate",
     "ids",
     "log",
+    "metrics",
     "model",
     "installed",
     "once",
@@ -37,6 +38,7 @@ GROUND = (
     "registry",
     "remote",
     "states",
+    "threads",
 )
 CLIENTS = ("compute.client", "network.client", "scheduler.client")
 
@@ -61,6 +63,8 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "network.managers": ("db", "network.fabric.interfaces"),
     "scheduler.policies": (),
     "worker": ("rpc.interfaces",),
+    # what monitoring asks: figures and health, of whatever parts it is given
+    "monitor": (),
     **{room: ("rpc.interfaces",) for room in CLIENTS},
     # workers: hands by their promises, each other by client
     "compute": (
@@ -89,6 +93,7 @@ FOREIGN: dict[str, tuple[str, ...]] = {
     "alembic": ("db",),
     "boto": ("local", "testing"),
     "libvirt": ("virt",),
+    "prometheus_client": ("monitor",),
     "pytest": ("testing",),
     "sqlalchemy": ("db", "testing", *(each for each in ALLOWED if "db" in ALLOWED[each])),
     "txamqp": ("rpc",),

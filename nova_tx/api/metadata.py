@@ -20,7 +20,9 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.web.server import Request
 
 from nova_tx import block_devices
+from nova_tx.access_log import trace
 from nova_tx.api.web import Answer, AsyncResource
+from nova_tx.context import RequestContext
 from nova_tx.errors import AuthFailure, InvalidInput, NotFound
 from nova_tx.flags import Ec2Flags
 from nova_tx.gate import Gate
@@ -73,6 +75,7 @@ class MetadataResource(AsyncResource):
 
         @raise InvalidInput, AuthFailure: a token was asked for wrongly.
         """
+        trace(request, RequestContext(None, None, request_id=request_id), "metadata")
         address = str(getattr(request.getClientAddress(), "host", ""))
         path = [part for part in request.path.decode("latin-1").split("/") if part]
         now = int(self._clock.seconds())

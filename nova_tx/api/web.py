@@ -16,7 +16,9 @@ from twisted.python.failure import Failure
 from twisted.web.resource import Resource
 from twisted.web.server import NOT_DONE_YET, Request, Site
 
-from nova_tx.access_log import access_line
+from nova_tx import metrics
+from nova_tx.access_log import TracedRequest, TracedSite, trace
+from nova_tx.context import RequestContext
 from nova_tx.errors import NovaError, TooManyRequests
 from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
@@ -83,6 +85,7 @@ class AsyncResource(Resource):
 
     async def _attempt(self, request: Request) -> Answer:
         request_id = new_request_id()
+        trace(request, RequestContext(user=None, project=None, request_id=request_id))
         try:
             with self.room.entered() if self.room else nullcontext():
                 return await self.answer(request, request_id)
@@ -105,7 +108,7 @@ class AsyncResource(Resource):
         return self.failed(request_id, error.status, error.code, text)
 
 
-class BoundedRequest(Request):
+class BoundedRequest(TracedRequest):
     """A request whose body is refused while it arrives, if it is too long."""
 
     _refused = False
@@ -153,6 +156,16 @@ def _too_long() -> Answer:
     return Answer(b"The request is too long.\n")
 
 
+class CountedSite(TracedSite):
+    """A site that counts its requests."""
+
+    logger = "nova_tx.api"
+
+    def count(self, request: TracedRequest, seconds: float) -> None:
+        metrics.API_REQUESTS.add(request.action, str(request.code))
+        metrics.API_SECONDS.observe(seconds, request.action)
+
+
 def bounded_site(
     root: Resource,
     reactor: object,
@@ -165,11 +178,10 @@ def bounded_site(
     @param most: bytes that the body of a request may have.
     @param told: what is said to one that has more, with status 413.
     """
-    return Site(
+    return CountedSite(
         root,
         requestFactory=partial(BoundedRequest, most=most, told=told),
         parsePOSTFormSubmission=False,
         timeout=IDLE,
-        logFormatter=access_line,
         reactor=reactor,
     )

@@ -12,6 +12,7 @@ from nova_tx.compute.stage import Stage, let_pass
 from nova_tx.context import RequestContext, admin_context
 from nova_tx.db import instances, networks
 from nova_tx.errors import WrongState
+from nova_tx.log import request
 
 _log = Logger()
 
@@ -85,7 +86,9 @@ class Ending:
         try:
             carrier = await self._stage.database.read(networks.host_for, instance_id)
             network = self._stage.network
-            await network.deallocate_fixed_ip(admin_context(), carrier, instance_id)
+            # of the request that ends it, if there is one
+            context = (request.get() or admin_context()).elevated()
+            await network.deallocate_fixed_ip(context, carrier, instance_id)
         except CancelledError:
             raise
         except Exception as error:

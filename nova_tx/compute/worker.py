@@ -35,7 +35,7 @@ from nova_tx.db.engine import Database, now
 from nova_tx.errors import StartupError, Unavailable, VirtError
 from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, NodeFlags
 from nova_tx.image.interfaces import IImages
-from nova_tx.log import background
+from nova_tx.log import background, in_context
 from nova_tx.model.images import AwaitedImage
 from nova_tx.model.instances import Instance
 from nova_tx.network.client import NetworkClient
@@ -222,9 +222,16 @@ class ComputeWorker:
         return found - self._rescue_ids
 
     async def _settle(self, decision: Decision, works: Sequence[AwaitedImage]) -> None:
+        row = decision.instance
+        owner = RequestContext(user=row.user_id, project=row.project_id)
+        with in_context(owner):
+            await self._settle_for(owner, decision, works)
+
+    async def _settle_for(
+        self, owner: RequestContext, decision: Decision, works: Sequence[AwaitedImage]
+    ) -> None:
         row, act = decision.instance, decision.act
         _log.info("instance {id}: {what}", id=row.id, what=act.value)
-        owner = RequestContext(user=row.user_id, project=row.project_id)
         try:
             if act is not Act.IMAGE:
                 await self._do(act, row, owner)

@@ -27,13 +27,14 @@ from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, text
 from sqlalchemy.exc import DBAPIError
 from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from nova_tx import metrics
 from nova_tx.db import dialects
 from nova_tx.db.threads import Inline, IThreads, Threads
 from nova_tx.errors import StartupError, Unavailable
@@ -55,6 +56,10 @@ IN_A_HURRY = 5.0
 def now() -> datetime:
     """The time as the tables hold it: naive UTC."""
     return datetime.now(UTC).replace(tzinfo=None)
+
+
+def _answers(txn: Connection) -> None:
+    txn.execute(text("SELECT 1"))
 
 
 class _Again(Exception):
@@ -152,6 +157,15 @@ class Database:
         with self.engine.connect():
             pass
 
+    async def health(self) -> str:
+        """
+        Whether it answers.
+
+        @raise Unavailable: it does not.
+        """
+        await self.read(_answers)
+        return ""
+
     async def _pause(self, seconds: float) -> None:
         pause: Deferred[None] = Deferred(lambda pause: self._pauses[pause].cancel())
         self._pauses[pause] = self._clock.callLater(seconds, pause.callback, None)
@@ -190,6 +204,7 @@ class Database:
                 attempt = functools.partial(self._transaction, write, work, end)
                 result = await self._in_time(self._threads.defer(attempt, write), end)
             except _Again as again:
+                metrics.DATABASE_RETRIES.add("lost" if again.lost else "contended")
                 self._note(again, fn.__name__)
             else:
                 self._note(None, fn.__name__)

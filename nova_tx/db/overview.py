@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields
 
-from sqlalchemy import ColumnElement, Connection, false, select
+from sqlalchemy import ColumnElement, Connection, false, func, select
 
 from nova_tx.db.schema import fixed_ips as address_rows
 from nova_tx.db.schema import instances as instance_rows
@@ -63,6 +63,15 @@ def instances(txn: Connection, host: str | None) -> tuple[Instance, ...]:
         .order_by(instance_rows.c.id)
     )
     return tuple(Instance(*row) for row in found)
+
+
+def states(txn: Connection, host: str) -> dict[str, int]:
+    """How many instances of a host are in each state; those that are terminated are not told."""
+    column = instance_rows.c.state_description
+    rows = select(column, func.count()).where(
+        instance_rows.c.host == host, instance_rows.c.deleted == false()
+    )
+    return {state: number for state, number in txn.execute(rows.group_by(column))}
 
 
 def _on(txn: Connection, host: str | None) -> list[ColumnElement[bool]]:

@@ -12,6 +12,7 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.python.threadpool import ThreadPool
 
 from nova_tx.errors import Unavailable
+from nova_tx.threads import in_pool
 
 T = TypeVar("T")
 
@@ -71,7 +72,7 @@ class Threads:
             return fail(Unavailable("too many transactions wait for the database"))
         self._taken += 1
         pool = self._writers if write else self._readers
-        return deferToThreadPool(self._reactor, pool, fn).addBoth(self._ended)
+        return in_pool(self._reactor, pool, fn).addBoth(self._ended)
 
     def _ended(self, result: T) -> T:
         self._taken -= 1

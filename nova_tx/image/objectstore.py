@@ -35,7 +35,7 @@ from nova_tx.errors import (
     Unavailable,
 )
 from nova_tx.flags import S3Flags
-from nova_tx.ids import new_image_id
+from nova_tx.ids import REQUEST_ID_HEADER, new_image_id
 from nova_tx.image.exchange import Exchange
 from nova_tx.image.interfaces import IImages
 from nova_tx.image.sender import FileSender
@@ -220,6 +220,7 @@ class ObjectstoreImages:
             datetime.fromtimestamp(self._reactor.seconds(), UTC),
             hashlib.sha256(body).hexdigest() if isinstance(body, bytes) else UNSIGNED,
         )
+        headers[REQUEST_ID_HEADER] = context.request_id
         words = "&".join(f"{quote(name, safe='')}={quote(value, safe='')}" for name, value in query)
         url = f"{self._scheme}://{self._host}{path}" + (f"?{words}" if words else "")
         response = await self._exchange.ask(method, url, headers, body)

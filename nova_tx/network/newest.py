@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
-from nova_tx.log import background
+from nova_tx.context import RequestContext
+from nova_tx.log import background, request
 from nova_tx.model.networks import NetworkPlan
 
 
@@ -16,7 +17,7 @@ class Newest:
 
     def __init__(self, apply: Callable[[NetworkPlan], Awaitable[None]]) -> None:
         self._apply = apply
-        self._plans: dict[str, NetworkPlan] = {}
+        self._plans: dict[str, tuple[NetworkPlan, RequestContext | None]] = {}
         self._waiting: dict[str, list[Deferred[None]]] = {}
         self._busy: set[str] = set()
 
@@ -27,7 +28,7 @@ class Newest:
         Plans of a bridge come in the order in which they were made.  Done when
         this one or a newer one is in effect; fails as C{apply} fails.
         """
-        self._plans[plan.bridge] = plan
+        self._plans[plan.bridge] = plan, request.get()
         done: Deferred[None] = Deferred()
         self._waiting.setdefault(plan.bridge, []).append(done)
         if plan.bridge not in self._busy:
@@ -38,8 +39,10 @@ class Newest:
     async def _work(self, bridge: str) -> None:
         while waiting := self._waiting.pop(bridge, []):
             failed: Failure | None = None
+            plan, whose = self._plans.pop(bridge)
+            request.set(whose)  # the last of those for whom it is done
             try:
-                await self._apply(self._plans.pop(bridge))
+                await self._apply(plan)
             except Exception:
                 failed = Failure()
             for each in waiting:

@@ -120,6 +120,7 @@ class NetworkWorker:
             taken until it is given back.
         """
         nic = await self._change(allocate, self._host, instance_id)
+        _log.info("instance {id} has {address}", id=instance_id, address=nic.address)
         return asdict(nic)
 
     async def remote_deallocate_fixed_ip(self, context: RequestContext, instance_id: int) -> None:
@@ -155,6 +156,7 @@ class NetworkWorker:
 
     async def _deallocate(self, instance_id: int) -> None:
         for each in await self._change(deallocate, self._host, instance_id):
+            _log.info("instance {id} gives {address} back", id=instance_id, address=each.address)
             await self._fabric.release_lease(each.bridge, each.mac, each.address)
 
     async def _change(

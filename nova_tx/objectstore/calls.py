@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from urllib.parse import parse_qsl, unquote_to_bytes
 
 from twisted.web.http_headers import Headers
@@ -16,6 +16,7 @@ from twisted.web.http_headers import Headers
 from nova_tx.auth.s3_signatures import S3Request
 from nova_tx.auth.signatures import without_port
 from nova_tx.context import RequestContext
+from nova_tx.ids import is_request_id
 from nova_tx.objectstore.faults import InvalidArgument, InvalidURI
 
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9a-z-]+\Z")
@@ -84,6 +85,12 @@ class Caller:
     def known(self) -> bool:
         """Whether it is a user of this cloud."""
         return self.project != ""
+
+    def on_behalf(self, request_id: str) -> Caller:
+        """The same, for a request that another daemon has in hand, if that is the id of one."""
+        if not is_request_id(request_id):
+            return self
+        return replace(self, context=replace(self.context, request_id=request_id))
 
     def may_use(self, owner: str) -> bool:
         """Whether something of a project is the caller's to use.      [spec/04 section 2]"""

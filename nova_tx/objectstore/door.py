@@ -9,6 +9,8 @@ from contextlib import suppress
 from twisted.internet.error import ConnectionLost
 from twisted.logger import Logger
 
+from nova_tx.access_log import trace
+from nova_tx.context import RequestContext
 from nova_tx.errors import (
     AuthFailure,
     Duplicate,
@@ -30,6 +32,7 @@ from nova_tx.errors import (
     UserNotFound,
 )
 from nova_tx.gate import Gate
+from nova_tx.ids import REQUEST_ID_HEADER
 from nova_tx.objectstore import xml
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.answer import Answer, xml_answer
@@ -94,6 +97,7 @@ class Door:
         request.setHeader(b"server", b"nova-objectstore")
         request.setHeader(b"x-amz-request-id", request_id.encode())
         request.setHeader(b"x-amz-id-2", HOST_ID.encode())
+        trace(request, RequestContext(None, None, request_id=request_id))
         call: Call | None = None
         try:
             with self._gate.entered():
@@ -119,12 +123,16 @@ class Door:
             asked = await self._callers.asked(call, request, request_id)
             if not asked.caller.known:
                 raise AccessDenied("Access Denied")
-            return await self._images.serve(asked.call, asked.caller, request, asked.payload)
+            caller = asked.caller.on_behalf(call.headers.get(REQUEST_ID_HEADER, ""))
+            trace(request, caller.context, NAME)
+            return await self._images.serve(asked.call, caller, request, asked.payload)
         origin = call.headers.get("origin")
         if origin and call.method != "OPTIONS":
             await self._tell_browser(call, origin, request)
         action = self._actions.find(call)
+        request.action = type(action).__name__
         asked = await self._callers.asked(call, request, request_id, action.by_form)
+        trace(request, asked.caller.context)
         return await self._actions.run(action, asked)
 
     async def _tell_browser(self, call: Call, origin: str, request: StreamingRequest) -> None:

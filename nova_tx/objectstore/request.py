@@ -14,8 +14,8 @@ from typing import Any, BinaryIO
 
 from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
-from twisted.web.server import Request
 
+from nova_tx.access_log import TracedRequest
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.link import send_now
 from nova_tx.objectstore.sending import Sender, sender
@@ -31,7 +31,7 @@ class _AmazonHeaders(Headers):
             yield (lower if lower.startswith(b"x-amz-") else name), list(values)
 
 
-class StreamingRequest(Request):
+class StreamingRequest(TracedRequest):
     """
     A request to a L{StreamingSite}.
 

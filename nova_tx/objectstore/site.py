@@ -9,9 +9,9 @@ from typing import Any
 from twisted.internet.defer import Deferred, DeferredList
 from twisted.internet.task import LoopingCall
 from twisted.web.resource import Resource
-from twisted.web.server import Site
 
-from nova_tx.access_log import access_line
+from nova_tx import metrics
+from nova_tx.access_log import TracedRequest, TracedSite
 from nova_tx.auth.admission import Admission
 from nova_tx.auth.authority import Authority
 from nova_tx.auth.interfaces import IUsers
@@ -52,10 +52,11 @@ _DYING = 5.0
 _LOOKS = 8
 
 
-class StreamingSite(Site):
+class StreamingSite(TracedSite):
     """A factory of connections whose requests go to one door."""
 
     protocol = Channel  # type: ignore[assignment]
+    logger = "nova_tx.objectstore"
 
     def __init__(self, door: Door, reactor: Any, patience: float) -> None:
         """
@@ -65,7 +66,6 @@ class StreamingSite(Site):
             Resource(),
             StreamingRequest,
             parsePOSTFormSubmission=False,
-            logFormatter=access_line,
             reactor=reactor,
             timeout=patience,
         )
@@ -87,6 +87,14 @@ class StreamingSite(Site):
 
     def _look(self) -> None:
         self._watch.look(self._running, self._clock.seconds())
+
+    def count(self, request: TracedRequest, seconds: float) -> None:
+        operation = request.action
+        metrics.S3_REQUESTS.add(operation, str(request.code))
+        metrics.S3_SECONDS.observe(seconds, operation)
+        metrics.S3_BYTES_OUT.add(operation, n=request.sentLength)
+        if isinstance(request, StreamingRequest):
+            metrics.S3_BYTES_IN.add(operation, n=request.body.received)
 
     def serve(self, request: StreamingRequest) -> None:
         """Have a request answered."""

@@ -6,8 +6,10 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, Protocol, TypeVar
 
 from twisted.internet.defer import Deferred, execute
-from twisted.internet.threads import deferToThread, deferToThreadPool
+from twisted.internet.threads import deferToThread
 from twisted.python.threadpool import ThreadPool
+
+from nova_tx.threads import in_pool
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -46,7 +48,7 @@ class Pool:
             await deferToThread(self._pool.stop)
 
     def run(self, fn: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Deferred[T]:
-        return deferToThreadPool(self._reactor, self._pool, fn, *args, **kwargs)
+        return in_pool(self._reactor, self._pool, fn, *args, **kwargs)
 
 
 class InlinePool:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Mapping
+from time import perf_counter
 from typing import Any
 from uuid import uuid4
 
@@ -24,6 +25,7 @@ from zope.interface import implementer
 from nova_tx.context import RequestContext
 from nova_tx.errors import StartupError
 from nova_tx.flags import BusFlags
+from nova_tx.rpc import telling
 from nova_tx.rpc.amqp_channel import Channel, Incoming, explain
 from nova_tx.rpc.amqp_client import Client
 from nova_tx.rpc.amqp_connection import Connection
@@ -71,10 +73,18 @@ class AmqpRPC:
         self._outbox.close()
         await self._connection.close(self._leave)
 
+    def trouble(self) -> str | None:
+        publisher = self._connection.at_hand()
+        if publisher is None:
+            return f"{self._connection.where} is away"
+        return f"{self._connection.where} is blocked" if publisher.client.blocked else None
+
     async def cast(
         self, context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> None:
-        body = encode_request(Request(method, args, context))
+        request = Request(method, args, context)
+        body = encode_request(request)
+        telling.sent(request, topic)
         await self._outbox.send(
             lambda: self._send(self._flags.control_exchange, topic, body, _PERSISTENT),
             f"{method} to {topic}",
@@ -92,11 +102,18 @@ class AmqpRPC:
             timeout = self._flags.rpc_response_timeout
         msg_id = self._calls.new_id()
         address = ReplyAddress(self._replies, msg_id)
-        body = encode_request(Request(method, args, context, address))
+        request = Request(method, args, context, address)
+        body = encode_request(request)
+        telling.sent(request, topic)
+        began = perf_counter()
         expiration = str(max(1, int(timeout * 1000)))
         properties = {**PROPERTIES, "expiration": expiration}
         sending = self._ask(topic, body, properties, msg_id)
-        return await self._calls.wait(msg_id, sending, self._takes, timeout, f"{method} to {topic}")
+        what = f"{method} to {topic}"
+        try:
+            return await self._calls.wait(msg_id, sending, self._takes, timeout, what)
+        finally:
+            telling.answered(request, began)
 
     async def serve(self, topic: str, host: str, service: object) -> IServing:
         serving = Serving(

@@ -30,6 +30,9 @@ class IRPC(Interface):
     def close() -> Awaitable[None]:
         """Stop whatever still takes messages, wait for what is in hand, let go."""
 
+    def trouble() -> str | None:
+        """What keeps messages from being sent now, in a few words; None: nothing."""
+
     def cast(
         context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> Awaitable[None]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from time import perf_counter
 
 from twisted.internet.defer import Deferred, fail, succeed
 from twisted.internet.interfaces import IReactorTime
@@ -18,6 +19,7 @@ from zope.interface import implementer
 from nova_tx.context import RequestContext
 from nova_tx.errors import Unroutable
 from nova_tx.flags import BusFlags
+from nova_tx.rpc import telling
 from nova_tx.rpc.calls import Calls
 from nova_tx.rpc.envelope import ReplyAddress, Request, encode_request
 from nova_tx.rpc.interfaces import IRPC, IServing
@@ -65,13 +67,18 @@ class MemoryRPC:
         for serving in list(self._servings):
             await serving.stop()
 
+    def trouble(self) -> str | None:
+        return None
+
     def cast(
         self, context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> Deferred[None]:
         try:
-            body = encode_request(Request(method, args, context))
+            request = Request(method, args, context)
+            body = encode_request(request)
         except TypeError:
             return fail()
+        telling.sent(request, topic)
         return self._put(topic, _Message(body))
 
     async def call(
@@ -85,7 +92,10 @@ class MemoryRPC:
         if timeout is None:
             timeout = self._flags.rpc_response_timeout
         msg_id = self._calls.new_id()
-        body = encode_request(Request(method, args, context, ReplyAddress(_REPLIES, msg_id)))
+        request = Request(method, args, context, ReplyAddress(_REPLIES, msg_id))
+        body = encode_request(request)
+        telling.sent(request, topic)
+        began = perf_counter()
         message = _Message(body, self._clock.seconds() + timeout)
         sending: Deferred[None] = Deferred()
         answer = Deferred.fromCoroutine(
@@ -94,7 +104,10 @@ class MemoryRPC:
             )
         )
         _ = self._put(topic, message).chainDeferred(sending)
-        return await answer
+        try:
+            return await answer
+        finally:
+            telling.answered(request, began)
 
     async def serve(self, topic: str, host: str, service: object) -> IServing:
         limit = self._flags.rpc_thread_pool_size

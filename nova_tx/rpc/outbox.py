@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 from twisted.python.failure import Failure
 
+from nova_tx import metrics
 from nova_tx.errors import Unavailable
 
 _log = Logger()
@@ -49,12 +50,14 @@ class Outbox:
 
         def settled(result: Failure | None) -> None:
             self._waiting.pop(sending, None)
+            metrics.OUTBOX_WAITING.put(len(self._waiting))
             if not told.called:
                 told.callback(result)  # a Failure calls errbacks
             elif isinstance(result, Failure) and not result.check(CancelledError):
                 _log.warn("{what}: {error}", what=what, error=result.getErrorMessage())
 
         self._waiting[sending] = self._clock.seconds()
+        metrics.OUTBOX_WAITING.put(len(self._waiting))
         _ = sending.addBoth(settled)
         if not told.called:
             alarm = self._clock.callLater(self._left(), self._late, told, what)

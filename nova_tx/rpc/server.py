@@ -8,12 +8,14 @@ import inspect
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Protocol
 
 from twisted.internet.defer import Deferred, succeed
 from twisted.internet.interfaces import IDelayedCall, IReactorTime
 from twisted.logger import Logger
 
+from nova_tx import metrics
 from nova_tx.errors import (
     InvalidInput,
     NoSuchMethod,
@@ -22,8 +24,9 @@ from nova_tx.errors import (
     Unavailable,
     WrongState,
 )
-from nova_tx.log import background, in_context
+from nova_tx.log import background, belongs_to
 from nova_tx.remote import in_turn
+from nova_tx.rpc import telling
 from nova_tx.rpc.envelope import (
     ReplyAddress,
     Request,
@@ -71,21 +74,30 @@ class Dispatcher:
 
         @raise Unavailable: what a cast needs is away.
         """
-        with in_context(request.context):
-            try:
-                result = await self._method(request.method)(request)
-                if request.reply is not None:
-                    return encode_reply(request.reply.msg_id, result)
-            except NovaError as error:
-                self._declared(request, error)
-                if request.reply is None and isinstance(error, Unavailable):
-                    raise
-                return _failure(request.reply, error)
-            except Exception:
-                # also CancelledError: it comes from inside, nobody cancels a method
-                _log.failure("{method} failed", method=request.method)
-                return _failure(request.reply, RemoteError("internal error"))
-        return None
+        telling.taken(request)
+        began = perf_counter()
+        known, outcome = "unknown", "failed"
+        try:
+            method = self._method(request.method)
+            known = request.method
+            result = await method(request)
+            answer = None
+            if request.reply is not None:
+                answer = encode_reply(request.reply.msg_id, result)
+            outcome = "done"
+            return answer
+        except NovaError as error:
+            outcome = "refused"
+            self._declared(request, error)
+            if request.reply is None and isinstance(error, Unavailable):
+                raise
+            return _failure(request.reply, error)
+        except Exception:
+            # also CancelledError: it comes from inside, nobody cancels a method
+            _log.failure("{method} failed", method=request.method)
+            return _failure(request.reply, RemoteError("internal error"))
+        finally:
+            telling.handled(known, outcome, began)
 
     def in_turn(self, name: str) -> bool:
         """Whether messages for a method wait for earlier ones about the same instance."""
@@ -194,6 +206,7 @@ class Intake:
             lane = None
         work = _Work(delivery, request, lane)
         self._waiting[work] = None
+        metrics.RPC_WAITING.add(1)
         if lane is None:
             self._ready.append(work)
         elif lane in self._lanes:
@@ -212,6 +225,7 @@ class Intake:
         self._stopped = True
         waiting, self._waiting = self._waiting, {}
         self._ready.clear()
+        metrics.RPC_WAITING.add(-len(waiting))
         for work in waiting:
             work.delivery.give_back()
         for pause, call in list(self._pauses.items()):
@@ -231,6 +245,7 @@ class Intake:
             while self._ready and self._in_hand < self._limit:
                 work = self._ready.popleft()
                 del self._waiting[work]
+                metrics.RPC_WAITING.add(-1)
                 if work.delivery.lost():
                     self._next(work.lane)
                     continue
@@ -240,9 +255,11 @@ class Intake:
             self._beginning = False
 
     def _start(self, work: Coroutine[Deferred[Any], Any, None], of: _Work | None) -> None:
+        metrics.RPC_IN_HAND.add(1)
         _ = background(work, "a message").addCallback(lambda _: self._ended(of))
 
     async def _work(self, work: _Work) -> None:
+        belongs_to(work.request.context)
         try:
             reply = await self._dispatcher.handle(work.request)
         except Unavailable:
@@ -272,6 +289,7 @@ class Intake:
 
     def _ended(self, work: _Work | None) -> None:
         self._in_hand -= 1
+        metrics.RPC_IN_HAND.add(-1)
         if work is not None:
             self._next(work.lane)
         if self._stopped:

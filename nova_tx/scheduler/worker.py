@@ -17,6 +17,7 @@ from nova_tx.db import hosts, instances
 from nova_tx.db.engine import Database, now
 from nova_tx.errors import NoValidHost, Unroutable, WrongState
 from nova_tx.flags import BusFlags, NodeFlags
+from nova_tx.log import in_context
 from nova_tx.model.hosts import Host
 from nova_tx.model.instances import Instance
 from nova_tx.scheduler.policies.interfaces import IPolicy
@@ -53,7 +54,8 @@ class SchedulerWorker:
         for instance in await self._database.read(instances.waiting, before):
             _log.info("instance {id} was never scheduled; it is now", id=instance.id)
             owner = admin_context(instance.user_id, instance.project_id)
-            await self._schedule(owner, instance.id)
+            with in_context(owner):
+                await self._schedule(owner, instance.id)
 
     async def stop(self) -> None:
         """Nothing is held."""
@@ -78,6 +80,7 @@ class SchedulerWorker:
             await self._fail(instance_id, str(error))
             return
         assert instance.host is not None
+        _log.info("instance {id} goes to {host}", id=instance_id, host=instance.host)
         try:
             await self._compute.run_instance(context, instance.host, instance_id)
         except Unroutable:

@@ -19,14 +19,12 @@ from nova_tx.flags import (
     Ec2Flags,
     GlanceFlags,
     ImageFlags,
-    LogFlags,
     NodeFlags,
     QuotaFlags,
     S3Flags,
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
-from nova_tx.log import with_process
 from nova_tx.taps import crew
 from nova_tx.taps.build import daemon
 from nova_tx.taps.crew import Crew, Lifeline
@@ -124,5 +122,4 @@ def makeService(options: Options) -> Daemon:
         return [*_first(parts, door), Crew(parts.reactor, size - 1, program, door)]
 
     program = crew.program(options)
-    log = with_process(options.flags.section(LogFlags))
-    return daemon(options, PATIENCE, one_of_several, log=log)
+    return daemon(options, PATIENCE, one_of_several, shared=True)

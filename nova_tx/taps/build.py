@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from nova_tx.db import upgrade
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
-from nova_tx.flags import LogFlags
+from nova_tx.flags import MetricsFlags
 from nova_tx.taps.daemon import Daemon, Part
-from nova_tx.taps.listener import Listener
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
 from nova_tx.taps.signals import heed_sighup, heed_sigterm
@@ -53,23 +52,28 @@ class Tables:
 
 
 def daemon(
-    options: DaemonOptions, patience: float | None, *rooms: Room, log: LogFlags | None = None
+    options: DaemonOptions, patience: float | None, *rooms: Room, shared: bool = False
 ) -> Daemon:
     """
     The service of a daemon that is made of these rooms.
 
     @param patience: see L{Parts}.
-    @param log: other formats than the flags'.
+    @param shared: several processes write the same log.
     """
     from twisted.internet import reactor
 
     flags = options.flags
     _make_room()
     try:
+        log = options.log(shared)
         parts = Parts(flags, reactor, patience)
         opened: list[Part] = [Tables(parts.database), parts.rpc]
         for room in rooms:
             opened.extend(room(parts))
+        if flags.section(MetricsFlags).metrics_port:
+            from nova_tx.taps.monitoring import Monitoring
+
+            opened.insert(0, Monitoring(parts))
     except StartupError as error:
         # twistd would show a traceback
         print(f"{options.program}: {error}", file=sys.stderr)
@@ -77,13 +81,10 @@ def daemon(
     made = Daemon(
         reactor,
         opened,
-        log or flags.section(LogFlags),
-        options.logfile,
+        log,
         warnings=flags.warnings,
         stopping=parts.database.hurry,
     )
     reactor.callWhenRunning(heed_sigterm, reactor)
-    if any(isinstance(each, Listener) and each.identity is not None for each in opened):
-        # others have nothing to read again: a terminal that is closed ends them
-        reactor.callWhenRunning(heed_sighup, reactor, made.reload)
+    reactor.callWhenRunning(heed_sighup, reactor, log.reopen, made.reload)
     return made

@@ -14,6 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -32,6 +33,8 @@ _log = Logger()
 #: Where one of the others finds, in its environment, the descriptor of the socket.
 _INHERITED = "NOVA_TX_CREW_SOCKET"
 _SOCKET = 3
+#: And where the number that it has among them.
+_NUMBER = "NOVA_TX_CREW_NUMBER"
 
 #: Seconds until one that died is started again: the first time, and at most.
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
@@ -45,6 +48,11 @@ def inherited() -> int | None:
     """The descriptor of the socket that this process was handed; None: it is the first."""
     found = os.environ.get(_INHERITED)
     return int(found) if found else None
+
+
+def number() -> int:
+    """Which of them this process is; 0 is the first."""
+    return int(os.environ.get(_NUMBER, 0))
 
 
 @dataclass(frozen=True)
@@ -70,6 +78,8 @@ class Program:
 def program(options: DaemonOptions) -> Program:
     """What this process was started as, as long as it is still where that was."""
     log = [f"--logfile={options.logfile}"] if options.logfile else []
+    if options.syslog:
+        log += ["--syslog", f"--prefix={options.syslog}"]
     return Program(options.program, [*log, *options.words], os.getcwd())
 
 
@@ -84,7 +94,7 @@ class Crew:
         self._reactor = reactor
         self._program = program
         self._listener = listener
-        self._mates = [_Mate(reactor, self._spawn) for _ in range(size)]
+        self._mates = [_Mate(reactor, partial(self._spawn, each + 1)) for each in range(size)]
 
     async def open(self) -> None:
         """Start them; they are on their own from then on."""
@@ -100,14 +110,14 @@ class Crew:
         for mate in self._mates:
             mate.reload()
 
-    def _spawn(self, protocol: ProcessProtocol) -> None:
+    def _spawn(self, number: int, protocol: ProcessProtocol) -> None:
         argv = self._program.argv()
         port: Any = self._listener.port
         self._reactor.spawnProcess(
             protocol,
             argv[0],
             argv,
-            env={**os.environ, _INHERITED: str(_SOCKET)},
+            env={**os.environ, _INHERITED: str(_SOCKET), _NUMBER: str(number)},
             path=self._program.directory,
             childFDs={0: "w", 1: 1, 2: 2, _SOCKET: port.fileno()},
         )

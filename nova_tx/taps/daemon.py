@@ -17,8 +17,7 @@ from twisted.python.components import Componentized
 from twisted.python.failure import Failure
 
 from nova_tx.errors import StartupError
-from nova_tx.flags import LogFlags
-from nova_tx.log import observer
+from nova_tx.log.daemon_log import DaemonLog
 
 _log = Logger()
 
@@ -53,8 +52,7 @@ class Daemon(MultiService):
         self,
         reactor: Any,
         parts: Sequence[Part],
-        flags: LogFlags,
-        logfile: str | None = None,
+        log: DaemonLog | None = None,
         fail: Callable[[Any, str], None] | None = None,
         warnings: Sequence[str] = (),
         stopping: Callable[[], None] = lambda: None,
@@ -62,14 +60,13 @@ class Daemon(MultiService):
         """
         @param stopping: called before the first part is closed.
         @param warnings: what is to be said once, at the start.
-        @param logfile: where twistd was told to log; None is standard output.
+        @param log: is opened when twistd takes the daemon over; None: twistd logs its own way.
         @param fail: called with the reactor and a sentence instead of ending the process.
         """
         super().__init__()
         self._reactor = reactor
         self._parts = tuple(parts)
-        self._flags = flags
-        self._logfile = logfile
+        self._log = log
         self._fail = fail or _end
         self._warnings = warnings
         self._stopping = stopping
@@ -78,9 +75,13 @@ class Daemon(MultiService):
 
     def setServiceParent(self, parent: Any) -> Any:
         # twistd asks the application it made for us how to log
-        if isinstance(parent, Componentized):
-            out = sys.stdout if self._logfile in (None, "-") else _append(str(self._logfile))
-            parent.setComponent(ILogObserver, observer(self._flags, out))
+        if isinstance(parent, Componentized) and self._log is not None:
+            try:
+                self._log.open()
+            except StartupError as error:
+                print(f"{os.path.basename(sys.argv[0])}: {error}", file=sys.stderr)
+                raise SystemExit(1) from None
+            parent.setComponent(ILogObserver, self._log)
         return super().setServiceParent(parent)
 
     def startService(self) -> None:
@@ -138,17 +139,13 @@ def _cancelled(failure: Failure) -> None:
     failure.trap(CancelledError)
 
 
-def _append(path: str) -> Any:
-    return open(path, "a", encoding="utf-8", buffering=1)  # open for as long as the process lives
-
-
 def _end(reactor: Any, sentence: str) -> None:
     """End the process with status 1, which twistd has no way to ask for."""
     _log.critical("{sentence}", sentence=sentence)
     # twistd takes what is printed on stderr for a line of the log
     print(f"{os.path.basename(sys.argv[0])}: {sentence}", file=sys.__stderr__, flush=True)
     atexit.register(_exit)
-    reactor.stop()
+    reactor.callWhenRunning(reactor.stop)  # the first part may fail before it runs
 
 
 def _exit() -> None:

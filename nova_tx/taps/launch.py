@@ -56,8 +56,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     script, *words = sys.argv if argv is None else argv
     name = os.path.basename(script)
     twistd, daemon = split(words)
-    if not any(word.startswith("--pidfile") for word in twistd):
-        twistd.append(f"--pidfile={'' if '--nodaemon' in twistd else name + '.pid'}")
     sys.argv = [script, *twistd, name, *daemon]
     run()
 

@@ -12,14 +12,12 @@ from nova_tx.flags import (
     CryptoFlags,
     GlanceFlags,
     ImageFlags,
-    LogFlags,
     NodeFlags,
     S3Flags,
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
 from nova_tx.image.interfaces import IDepot
-from nova_tx.log import with_process
 from nova_tx.objectstore import xml
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.taps import crew
@@ -102,5 +100,4 @@ def makeService(options: Options) -> Daemon:
         return [*_depot(parts), store, door, Crew(parts.reactor, size - 1, program, door)]
 
     program = crew.program(options)
-    log = with_process(options.flags.section(LogFlags))
-    return daemon(options, PATIENCE, one_of_several, log=log)
+    return daemon(options, PATIENCE, one_of_several, shared=True)

@@ -12,7 +12,11 @@ from twisted.python import usage
 
 from nova_tx.errors import StartupError
 from nova_tx.flagfile import default_flagfile
-from nova_tx.flags import Flags, LogFlags
+from nova_tx.flags import DaemonFlags, Flags, LogFlags, MetricsFlags, NodeFlags
+from nova_tx.log import outputs
+from nova_tx.log.daemon_log import DaemonLog
+from nova_tx.log.levels import Levels
+from nova_tx.log.lines import Lines
 
 _HELP = ("--help", "-help", "-?", "--helpshort", "-h")
 
@@ -34,7 +38,7 @@ class DaemonOptions(usage.Options):
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         words = list(sys.argv[1:] if options is None else options)
-        wanted = (*self.wanted, LogFlags)
+        wanted = (*self.wanted, LogFlags, DaemonFlags, MetricsFlags)
         if any(word in _HELP for word in words):
             print(Flags(wanted).usage(self.program))
             raise SystemExit(1)  # as gflags does                       [spec/11 section 1]
@@ -51,11 +55,51 @@ class DaemonOptions(usage.Options):
         if self.flags.positional:
             print(f"{self.program}: {self.flags.positional[0]!r} is not a flag", file=sys.stderr)
             raise SystemExit(1)
+        self._tell_twistd()
+
+    def _tell_twistd(self) -> None:
+        """What twistd was not told on its own part of the command line is as the flags say."""
+        twistd: Any = self.parent
+        if twistd is not None and twistd["pidfile"] == type(twistd)()["pidfile"]:
+            default = "" if twistd["nodaemon"] else f"{self.program}.pid"
+            twistd["pidfile"] = self.flags.section(DaemonFlags).pidfile or default
+
+    @property
+    def syslog(self) -> str | None:
+        """The name under which to log to syslog; None: not to."""
+        twistd: Any = self.parent or {}
+        if twistd.get("syslog"):
+            return str(twistd["prefix"])
+        return self.program if self.flags.section(LogFlags).use_syslog else None
 
     @property
     def logfile(self) -> str | None:
-        """Where twistd was told to log: a path, C{-}, or None for standard output."""
-        parent: Any = self.parent or {}
-        if parent.get("logfile"):
-            return str(parent["logfile"])
-        return None if parent.get("nodaemon", True) else "twistd.log"
+        """The path of the file to log to; C{-} is standard output, None is none."""
+        twistd: Any = self.parent or {}
+        said = twistd.get("logfile") or outputs.path(self.flags.section(LogFlags), self.program)
+        if said or self.syslog:
+            return said and str(said)
+        return "-" if twistd.get("nodaemon", True) else "twistd.log"
+
+    def log(self, shared: bool = False) -> DaemonLog:
+        """
+        The daemon's log, not opened yet.
+
+        @param shared: several processes write it.
+        @raise StartupError: a flag is not understood.
+        """
+        flags = self.flags.section(LogFlags)
+        levels = Levels(flags)
+        lines = Lines(flags, self.program, self.flags.section(NodeFlags).host, shared)
+        path, syslog = self.logfile, self.syslog
+
+        def opened() -> list[outputs.Output]:
+            found: list[outputs.Output] = []
+            if path is not None:
+                stdout = path == "-"
+                found.append(outputs.Descriptor(1) if stdout else outputs.File(path))
+            if syslog is not None:
+                found.append(outputs.Syslog(syslog))
+            return found
+
+        return DaemonLog(levels, lines, opened)

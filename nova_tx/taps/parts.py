@@ -27,6 +27,7 @@ from nova_tx.auth.lockout import Lockout
 from nova_tx.compute.client import ComputeClient
 from nova_tx.db import services
 from nova_tx.db.engine import Database
+from nova_tx.errors import Unavailable
 from nova_tx.flags import (
     AuthFlags,
     BusFlags,
@@ -38,6 +39,7 @@ from nova_tx.flags import (
     SchedulerFlags,
 )
 from nova_tx.image.interfaces import IImages
+from nova_tx.monitor.health import Ask
 from nova_tx.network.client import NetworkClient
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.fabric.linux import LinuxFabric
@@ -67,6 +69,9 @@ from nova_tx.worker import Serving, Worker
 
 T = TypeVar("T")
 
+#: Parts that are asked whether they are well.
+DATABASE, BUS, HYPERVISOR = "database", "bus", "hypervisor"
+
 
 def drivers(interface: Any, *packages: ModuleType) -> dict[str, Any]:
     """The classes of some packages that provide an interface, under each of their names."""
@@ -80,7 +85,11 @@ def drivers(interface: Any, *packages: ModuleType) -> dict[str, Any]:
 
 
 class Parts:
-    """The parts of one process; asking twice gives the same part."""
+    """
+    The parts of one process; asking twice gives the same part.
+
+    @ivar checks: how each part that can be away is asked whether it is well.
+    """
 
     def __init__(self, flags: Flags, reactor: Any, patience: float | None) -> None:
         """
@@ -89,6 +98,7 @@ class Parts:
         self.flags = flags
         self.reactor = reactor
         self._patience = patience
+        self.checks: dict[str, Ask] = {DATABASE: self._ask_database, BUS: self._ask_bus}
 
     def make(self, wanted: Callable[..., T], **given: object) -> T:
         """
@@ -126,7 +136,21 @@ class Parts:
                 node.enable_new_services,
             )
 
-        return Serving(self.reactor, self.rpc, worker, topic, node, report)
+        serving = Serving(self.reactor, self.rpc, worker, topic, node, report)
+        self.checks[binary] = serving.health
+        return serving
+
+    async def _ask_database(self) -> str:
+        return await self.database.health()
+
+    async def _ask_bus(self) -> str:
+        trouble = self.rpc.trouble()
+        if trouble is not None:
+            raise Unavailable(trouble)
+        return ""
+
+    async def _ask_hypervisor(self) -> str:
+        return f"{len(await self.driver.guests())} guests"
 
     # What there is one of.
 
@@ -176,6 +200,7 @@ class Parts:
         """The hypervisor, as flag connection_type says."""
         name = self.flags.section(ComputeFlags).connection_type
         packages = (nova_tx.virt, nova_tx.virt.libvirt)
+        self.checks[HYPERVISOR] = self._ask_hypervisor
         chosen: IVirtDriver = self._chosen(IVirtDriver, name, "connection_type", *packages)
         return chosen
 

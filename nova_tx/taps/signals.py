@@ -1,4 +1,4 @@
-"""The signals that a daemon heeds: SIGTERM ends it, SIGHUP has it read its certificates anew."""
+"""The signals that a daemon heeds: SIGTERM ends it, SIGHUP has it look at its files anew."""
 
 from __future__ import annotations
 
@@ -34,10 +34,11 @@ def _stop(reactor: Any) -> None:
         reactor.stop()
 
 
-def heed_sighup(reactor: Any, reload: Callable[[], object]) -> None:
-    """From now on SIGHUP has C{reload} called, and does not end the process any more."""
+def heed_sighup(reactor: Any, *renew: Callable[[], object]) -> None:
+    """From now on SIGHUP has each C{renew} called, and does not end the process any more."""
 
     def told(_number: int, _frame: object) -> None:
-        reactor.callFromThread(reload)
+        for each in renew:
+            reactor.callFromThread(each)
 
     signal.signal(signal.SIGHUP, told)

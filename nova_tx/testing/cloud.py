@@ -39,6 +39,9 @@ class WatchedRPC:
     def close(self) -> Awaitable[None]:
         return self._bus.close()
 
+    def trouble(self) -> str | None:
+        return self._bus.trouble()
+
     def cast(
         self, context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> Awaitable[None]:

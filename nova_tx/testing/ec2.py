@@ -149,6 +149,9 @@ class Notebook:
         self.answers: dict[str, object] = {}
         self.failure: Exception | None = None
 
+    def trouble(self) -> str | None:
+        return None if self.failure is None else str(self.failure)
+
     async def cast(
         self, context: RequestContext, topic: str, method: str, args: Mapping[str, object]
     ) -> None:

@@ -12,6 +12,7 @@ import os
 import shutil
 from collections.abc import Callable, Mapping
 
+from twisted.logger import Logger
 from zope.interface import implementer
 
 from nova_tx.errors import VirtError
@@ -19,6 +20,8 @@ from nova_tx.flags import ComputeFlags
 from nova_tx.model.guests import BootFiles, GuestSpec
 from nova_tx.states import Power
 from nova_tx.virt.interfaces import IVirtDriver
+
+_log = Logger()
 
 _FILE = "guest.json"
 #: Files in a guest's directory.
@@ -169,6 +172,7 @@ class FakeDriver:
         with open(path + ".new", "w", encoding="utf-8") as file:
             json.dump({"name": name, "power": int(power)}, file)
         os.replace(path + ".new", path)
+        _log.info("{name} is {power}", name=name, power=power.name.lower())
         self._tell(name, power)
 
     def _tell(self, name: str, power: Power) -> None:

@@ -91,9 +91,12 @@ def test_access_line() -> None:
     """The access log has no queries in it: they carry signatures and user data."""
     connection = Connection(Echo())
     lines: list[str] = []
-    connection.protocol.site.log = lambda request: lines.append(access_line("now", request))
-    connection.send(b"GET /services/Cloud?Signature=S&UserData=U HTTP/1.1\r\nHost: x\r\n\r\n")
-    assert lines == ["192.168.1.1 now GET /services/Cloud 200 7"]
+    connection.protocol.site.log = lambda request: lines.append(access_line(request, 0.25))
+    asked = b"GET /services/Cloud?Signature=S&UserData=U HTTP/1.1\r\nHost: x\r\n"
+    connection.send(asked + b"User-Agent: Boto\x1b[1\r\n\r\n")
+    text = "text/plain; charset=utf-8"
+    says = f"0.250000s 192.168.1.1 GET /services/Cloud - 200 [Boto\\x1b[1] - {text} 7"
+    assert lines == [says]
 
 
 def test_undeclared_errors(logged_errors: Any) -> None:

@@ -7,7 +7,6 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from nova_tx.errors import StartupError
-from nova_tx.flags import LogFlags
 from nova_tx.taps.daemon import Daemon
 
 
@@ -51,7 +50,7 @@ async def test_reloaded_are_those_that_can(logged_errors: Any) -> None:
             raise ValueError
 
     parts = [Recorded("a", seen), Failing("b", seen), Reloaded("c", seen)]
-    daemon = Daemon(None, parts, LogFlags())
+    daemon = Daemon(None, parts)
     daemon.reload()
     assert seen == []
     daemon.startService()
@@ -64,7 +63,7 @@ async def test_reloaded_are_those_that_can(logged_errors: Any) -> None:
 async def test_parts_open_in_order_and_close_in_reverse() -> None:
     """A later part can rely on an earlier one, from its opening to its end."""
     seen: list[str] = []
-    daemon = Daemon(None, [Recorded("a", seen), Recorded("b", seen)], LogFlags())
+    daemon = Daemon(None, [Recorded("a", seen), Recorded("b", seen)])
     daemon.startService()
     await daemon.stopService()
     assert seen == ["open a", "open b", "close b", "close a"]
@@ -79,7 +78,7 @@ async def test_a_part_that_cannot_open_ends_the_daemon_with_its_sentence() -> No
         ends.append(sentence)
 
     parts = [Recorded("a", seen), Broken("b", seen), Recorded("c", seen)]
-    daemon = Daemon(None, parts, LogFlags(), fail=fail)
+    daemon = Daemon(None, parts, fail=fail)
     daemon.startService()
     assert ends == ["the database is at home"]
     await daemon.stopService()
@@ -91,7 +90,7 @@ async def test_a_daemon_can_be_stopped_while_it_starts() -> None:
     seen: list[str] = []
     cancelled: list[object] = []
     waiting: Deferred[None] = Deferred(cancelled.append)
-    daemon = Daemon(None, [Recorded("slow", seen, waiting), Recorded("next", seen)], LogFlags())
+    daemon = Daemon(None, [Recorded("slow", seen, waiting), Recorded("next", seen)])
     daemon.startService()
     await daemon.stopService()
     assert cancelled == [waiting]

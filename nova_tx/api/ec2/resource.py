@@ -11,6 +11,7 @@ from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 from twisted.web.server import Request
 
+from nova_tx.access_log import trace
 from nova_tx.api.ec2 import dialect, identity, schema, xml
 from nova_tx.api.ec2.action import Action
 from nova_tx.api.ec2.callers import Callers
@@ -21,7 +22,6 @@ from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, Unauthorized
 from nova_tx.flags import Ec2Flags
 from nova_tx.gate import Gate, Pace
-from nova_tx.log import in_context
 from nova_tx.model.users import Membership
 
 _log = Logger()
@@ -85,7 +85,8 @@ class Ec2Resource(AsyncResource):
             seal=claim.seal(),
         )
         spoken = dialect.of(version)
-        with self._projects.entered(context.project), in_context(context):
+        trace(request, context, name)
+        with self._projects.entered(context.project):
             _log.info("{action}", action=name)
             content = await action.run(context, params, spoken)
         return Answer(xml.answer(name, version, request_id, content, spoken), _XML)

@@ -234,6 +234,10 @@ class RPCConformance:
         assert service.contexts == [JOHN]
         assert await called(bus.here, "whose") == JOHN.request_id
 
+    async def test_no_trouble(self, bus: Bus) -> None:
+        """A bus that is open and works has nothing to complain of."""
+        assert bus.here.trouble() is None
+
     async def test_cast(self, bus: Bus) -> None:
         """A cast arrives, and its sender does not wait for the method to end."""
         service = Service()

@@ -52,7 +52,7 @@ def power(conn: Any, name: str) -> Power | None:
 
 def create(conn: Any, xml: str) -> None:
     """Start a transient domain."""
-    conn.createXML(xml, 0)
+    _log.info("{name} is started", name=conn.createXML(xml, 0).name())
 
 
 def shutdown(conn: Any, name: str) -> None:
@@ -72,6 +72,7 @@ def destroy(conn: Any, name: str) -> None:
     found = _lookup(conn, name)
     if found is None:
         return
+    _log.info("{name} is ended", name=name)
     gone = (libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID)
     for step in (found.destroy, found.undefine) if found.isPersistent() else (found.destroy,):
         try:

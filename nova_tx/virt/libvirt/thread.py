@@ -13,6 +13,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 from threading import Lock, Thread
+from time import perf_counter
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 from twisted.internet.defer import Deferred, TimeoutError, succeed
@@ -22,9 +23,11 @@ from twisted.internet.threads import deferToThreadPool
 from twisted.logger import Logger
 from twisted.python.threadpool import ThreadPool
 
+from nova_tx import metrics
 from nova_tx.errors import HypervisorAway, VirtError
 from nova_tx.log import background
 from nova_tx.states import Power
+from nova_tx.threads import in_pool
 from nova_tx.virt.libvirt.events import library, power_after
 
 P = ParamSpec("P")
@@ -131,9 +134,17 @@ class LibvirtThread:
         @raise VirtError: it refused; the cause is kept.
         """
         self._in_hand += 1
-        return deferToThreadPool(
-            self._reactor, self._pool, self._attempt, lambda conn: fn(conn, *args, **kwargs)
-        ).addBoth(self._done)
+
+        def work(conn: Any) -> T:
+            began = perf_counter()
+            try:
+                return fn(conn, *args, **kwargs)
+            finally:
+                seconds = perf_counter() - began
+                metrics.LIBVIRT_SECONDS.observe(seconds, fn.__name__)
+                _log.debug("libvirt: {call} in {seconds:.3f} s", call=fn.__name__, seconds=seconds)
+
+        return in_pool(self._reactor, self._pool, self._attempt, work).addBoth(self._done)
 
     def _done(self, result: T) -> T:
         self._in_hand -= 1
