@@ -50,6 +50,7 @@ setup(
         "cryptography>=42",
         "treq>=24",
         "awscrt>=0.31.3",
+        "prometheus-client>=0.20",
     ],
     extras_require={
         "libvirt": ["libvirt-python>=9.0"],

@@ -147,7 +147,7 @@ class Runner:
             if alarm.active():
                 alarm.cancel()
         seconds = perf_counter() - began
-        metrics.PROGRAM_SECONDS.observe(seconds, os.path.basename(program))
+        metrics.PROGRAM_SECONDS.observe(seconds, os.path.basename(argv[0]))
         _log.debug(
             "{command} ended with status {code} in {seconds:.3f} s",
             command=shlex.join(argv),

@@ -15,9 +15,12 @@ from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import deferLater
 
 from nova_tx import process
+from nova_tx.context import RequestContext
 from nova_tx.errors import ProcessFailed
+from nova_tx.log import in_context
 from nova_tx.process import Result, Runner
 from nova_tx.testing.conformance.runner import RunnerConformance
+from nova_tx.testing.lines import logged_lines
 from nova_tx.testing.runner import FakeRunner, Ran, hang, missing
 
 
@@ -66,6 +69,15 @@ async def test_signal() -> None:
     runner = Runner(reactor, sudo=())
     result = await runner.run(["sh", "-c", "kill -TERM $$"], check=False)
     assert result.exit_code == -15
+
+
+async def test_in_the_log() -> None:
+    """A program that was run is in the log of its request, with its words and its status."""
+    context = RequestContext(user="john", project="physics")
+    with logged_lines() as lines, in_context(context):
+        await Runner(reactor, sudo=()).run(["sh", "-c", "exit 3"], stdin=b"hush", check=False)
+    assert lines.of("sh -c 'exit 3' ended with status 3 in ") == [context.request_id]
+    assert "hush" not in str(lines.told)
 
 
 async def test_sudo() -> None:

@@ -7,11 +7,14 @@ from typing import Any
 
 from twisted.internet import reactor
 
+from nova_tx.context import RequestContext
 from nova_tx.flags import LibvirtFlags
+from nova_tx.log import in_context
 from nova_tx.model.guests import GuestSpec
 from nova_tx.process import Runner
 from nova_tx.testing.conformance.virt import make_virt_tests
 from nova_tx.testing.guests import guest_spec
+from nova_tx.testing.lines import logged_lines
 from nova_tx.virt.libvirt.driver import LibvirtDriver
 
 
@@ -45,3 +48,23 @@ class InProcessBench:
 
 class TestInProcess(make_virt_tests(InProcessBench)):  # type: ignore[misc]
     """The suite of IVirtDriver on libvirt's own test hypervisor."""
+
+
+async def test_in_the_log(tmp_path: Path) -> None:
+    """What libvirt does, in its thread, is in the log of the request that it is done for."""
+    context = RequestContext(user="john", project="physics")
+    bench = InProcessBench(tmp_path)
+    driver = bench.driver()
+    await driver.open()
+    spec = bench.spec("instance-00000001")
+    with logged_lines() as lines, in_context(context):
+        await driver.spawn(spec)
+        await driver.destroy(spec.name, spec.directory)
+    await driver.close()
+    for text in (
+        "instance-00000001 is started",
+        "instance-00000001 is ended",
+        "libvirt: create in",
+    ):
+        assert set(lines.of(text)) == {context.request_id}, text
+    assert "<domain" not in str(lines.told)
