@@ -61,7 +61,7 @@ class DaemonLog:
 
     def __call__(self, event: Event) -> None:
         """Something is said."""
-        level: Any = event.get("log_level", LogLevel.info)
+        level: Any = event.get("log_level") or LogLevel.info
         if OF_TWISTED[level] < self._levels.least(name(event)):
             return
         text = self._lines.text(event)

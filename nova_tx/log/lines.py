@@ -150,7 +150,7 @@ def _trace(event: Event) -> list[str]:
 
 
 def _level(event: Event) -> str:
-    return LEVEL_NAMES.get(event.get("log_level", LogLevel.info), "INFO")
+    return LEVEL_NAMES[event.get("log_level") or LogLevel.info]
 
 
 def _moment(event: Event) -> datetime:

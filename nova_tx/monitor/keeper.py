@@ -13,6 +13,7 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
+    disable_created_metrics,
 )
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
@@ -25,6 +26,7 @@ class Keeper:
     """One for a process; memory, descriptors and CPU time of that are told, too."""
 
     def __init__(self) -> None:
+        disable_created_metrics()  # a third of the page, and nobody reads it
         self._registry = CollectorRegistry()
         ProcessCollector(registry=self._registry)
         PlatformCollector(registry=self._registry)

@@ -6,12 +6,15 @@ import logging
 from collections.abc import Iterator
 
 import pytest
+from sqlalchemy import literal, select
 from twisted.logger import globalLogPublisher
 
+from nova_tx.db import dialects
 from nova_tx.errors import StartupError
-from nova_tx.flags import LogFlags
+from nova_tx.flags import LogFlags, SqlFlags
 from nova_tx.log.levels import Levels
 from nova_tx.log.libraries import Relay, hear
+from nova_tx.testing.lines import logged_lines
 
 
 def test_verbose_is_for_all_that_are_not_named() -> None:
@@ -47,7 +50,7 @@ def test_a_pair_that_is_none(pair: str) -> None:
 @pytest.fixture
 def loggers() -> Iterator[None]:
     """Python's loggers, as they were afterwards."""
-    names = (None, "some", "some.library", "sqlalchemy.engine")
+    names = (None, "some", "some.library", "sqlalchemy", "sqlalchemy.engine")
     before = {name: logging.getLogger(name).level for name in names}
     yield
     root = logging.getLogger()
@@ -72,6 +75,17 @@ def test_libraries_are_heard(loggers: None, logged_errors: object) -> None:
     [event] = events
     assert (event["log_namespace"], event["text"]) == ("some.other", "one seen")
     assert event["log_caller"]["funcName"] == "test_libraries_are_heard"  # type: ignore[index]
+
+
+def test_values_of_statements_are_never_told(loggers: None) -> None:
+    """Statements can be had, what is in them and comes of them can't: there are secrets in it."""
+    hear(Levels(LogFlags(verbose=True, default_log_levels=("sqlalchemy=DEBUG",))))
+    engine = dialects.create(SqlFlags(sql_connection="sqlite://"))
+    with logged_lines() as lines, engine.connect() as txn:
+        assert txn.execute(select(literal("hush-hush"))).scalar() == "hush-hush"
+    engine.dispose()
+    assert lines.of("SELECT ")
+    assert "hush-hush" not in str(lines.told)
 
 
 def test_rows_are_never_told(loggers: None) -> None:

@@ -210,3 +210,14 @@ def test_a_port_that_is_taken(cloud: Daemons) -> None:
     [line] = done.stderr.splitlines()
     assert line.startswith("nova-scheduler: can't listen on 127.0.0.1:")
     assert line.endswith("Address already in use")
+
+
+def test_a_full_disk(cloud: Daemons) -> None:
+    """A daemon that can't write a single line of its log works on."""
+    port = free_port()
+    with open(cloud.flagfile, "a", encoding="utf-8") as file:
+        file.write(f"--logfile=/dev/full\n--metrics_port={port}\n")
+    cloud.kill("nova-scheduler")
+    cloud.start_daemon("nova-scheduler")
+    until(lambda: _well(f"http://127.0.0.1:{port}"), "a daemon that is well")
+    launch(cloud)
