@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 from threading import RLock
 from typing import Any
@@ -20,7 +21,11 @@ _log = Logger()
 
 @implementer(ILogObserver)
 class DaemonLog:
-    """Writes what is said, in whichever thread."""
+    """
+    Writes what is said, in whichever thread.
+
+    @ivar lost: how many lines found no room, since the last that did.
+    """
 
     def __init__(
         self, levels: Levels, lines: Lines, outputs: Callable[[], Sequence[Output]]
@@ -34,7 +39,7 @@ class DaemonLog:
         self._outputs: Sequence[Output] = ()
         # an object that is forgotten while a line is written may have a last word
         self._lock = RLock()
-        self._lost = 0
+        self.lost: Counter[Output] = Counter()
 
     def open(self) -> None:
         """
@@ -70,13 +75,9 @@ class DaemonLog:
                 try:
                     each.write(LEVEL_NAMES[level], text)
                 except OSError as error:
-                    self._lost += 1
+                    self.lost[each] += 1
                     self._why = error.strerror
                 else:
-                    self._tell()
-
-    def _tell(self) -> None:
-        """Now that there is room again."""
-        lost, self._lost = self._lost, 0
-        if lost:
-            _log.warn("{n} lines of the log are lost: {why}", n=lost, why=self._why)
+                    lost = self.lost.pop(each, 0)
+                    if lost:
+                        _log.warn("{n} lines of the log are lost: {why}", n=lost, why=self._why)

@@ -180,12 +180,12 @@ def test_nobody_waits_for_syslog(daemon_of_syslog: socket.socket, tmp_path: Path
     """What syslog has no room for, or nobody takes, is lost; it may be started anew."""
     made = log(Syslog("nova-api", str(tmp_path / "log")))
     say(made, *map(str, range(5000)))  # more than a socket holds: this would not come back
-    lost, some = made._lost, len(received(daemon_of_syslog))
+    lost, some = made.lost.total(), len(received(daemon_of_syslog))
     assert some > 0 and lost + some == 5000
     daemon_of_syslog.close()
     os.unlink(tmp_path / "log")
     say(made, "nobody hears this")
-    assert made._lost == lost + 1
+    assert made.lost.total() == lost + 1
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as again:
         again.bind(str(tmp_path / "log"))
         say(made, "heard")
@@ -214,5 +214,21 @@ def test_every_output_is_tried() -> None:
     second.full = False
     outputs: Sequence[Output] = (first, second)
     made = log(*outputs)
-    say(made, "heard")
-    assert "heard" in second.lines[0]
+    globalLogPublisher.addObserver(made)
+    try:
+        say(made, "heard", "again")
+        first.full = False
+        say(made, "last")
+    finally:
+        globalLogPublisher.removeObserver(made)
+    assert [each.split(" [-] ")[1] for each in first.lines] == [
+        "last\n",
+        "2 lines of the log are lost: No space left on device\n",
+    ]
+    texts = [each.split(" [-] ")[1] for each in second.lines]
+    assert sorted(texts) == [
+        "2 lines of the log are lost: No space left on device\n",
+        "again\n",
+        "heard\n",
+        "last\n",
+    ]
