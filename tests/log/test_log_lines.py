@@ -99,7 +99,7 @@ def test_json() -> None:
     told = json.loads(text)
     assert "ValueError: broken" in told.pop("traceback")
     assert told == {
-        "time": "1970-01-01T00:00:00Z",
+        "time": "1970-01-01T00:00:00.000000Z",
         "level": "INFO",
         "name": "nova_tx.room",
         "request_id": ID,
