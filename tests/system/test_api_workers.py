@@ -59,7 +59,7 @@ def processes(cloud: Daemons) -> set[int]:
         with urllib.request.urlopen(f"{url}/", timeout=30.0) as answer:
             answer.read()
         lines = cloud.log("nova-api")[before:].splitlines()
-        seen = {int(line.split()[0]) for line in lines if "GET / 200" in line}
+        seen = {int(line.split()[0]) for line in lines if " GET / - 200 " in line}
         if len(seen) == 2:
             break
     return seen
