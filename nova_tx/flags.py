@@ -376,6 +376,47 @@ class SchedulerFlags:
     max_cores: int = flag(16, "simple policy: virtual CPUs per host")
 
 
+@dataclasses.dataclass(frozen=True)
+class SecretsFlags:
+    """How users' secrets are kept in the database."""
+
+    secrets_key_file: str = flag(
+        "$state_path/keys/secrets.key",
+        "file of the keys that seal users' secrets, the same on all hosts; made when first needed",
+    )
+
+
+@dataclasses.dataclass(frozen=True)
+class LdapFlags:
+    """The directory of users, if C{auth_driver} is it."""
+
+    ldap_url: str = flag("ldap://localhost", "server: ldap://, ldaps:// or ldapi://")
+    ldap_start_tls: bool = flag(False, "TLS on a connection of ldap://, before the password")
+    ldap_tls_ca: str = flag(
+        "", "file of the CA that the server's certificate must come from; empty: the system's"
+    )
+    ldap_user_dn: str = flag("cn=Manager,dc=example,dc=com", "who we are there")
+    ldap_password: str = flag("changeme", "our password there", secret=True)
+    ldap_timeout: int = flag(5, "seconds for the server to take a connection, and to answer")
+    ldap_schema_version: int = flag(2, "Nova's schema in the directory: 1 is that of 2010")
+    ldap_user_subtree: str = flag("ou=Users,dc=example,dc=com", "users are below it")
+    ldap_user_unit: str = flag("Users", "attribute ou of new users")
+    ldap_user_id_attribute: str = flag("uid", "attribute that has a user's id")
+    ldap_user_name_attribute: str = flag("cn", "attribute that has a user's name")
+    ldap_user_modify_only: bool = flag(
+        False, "entries of users are others' to make and delete; only Nova's attributes are ours"
+    )
+    ldap_project_subtree: str = flag("ou=Groups,dc=example,dc=com", "projects are below it")
+    role_project_subtree: str = flag("ou=Groups,dc=example,dc=com", "groups of roles are below it")
+    ldap_cloudadmin: str = flag(
+        "cn=cloudadmins,ou=Groups,dc=example,dc=com", "group of who has the role in the cloud"
+    )
+    ldap_itsec: str = flag("cn=itsec,ou=Groups,dc=example,dc=com", "likewise")
+    ldap_sysadmin: str = flag("cn=sysadmins,ou=Groups,dc=example,dc=com", "likewise")
+    ldap_netadmin: str = flag("cn=netadmins,ou=Groups,dc=example,dc=com", "likewise")
+    ldap_developer: str = flag("cn=developers,ou=Groups,dc=example,dc=com", "likewise")
+
+
 def sections() -> tuple[type[Any], ...]:
     """Every section of this module, in order of definition."""
     return tuple(

@@ -163,7 +163,10 @@ def test_drivers() -> None:
             *("nova.image.local.LocalImageService", "local"),
             *("nova.image.glance.GlanceImageService", "glance"),
         },
-        IUsers: {"nova.auth.dbdriver.DbDriver", "database", "memory"},
+        IUsers: {
+            *("nova.auth.dbdriver.DbDriver", "database"),
+            *("nova.auth.ldapdriver.FakeLdapDriver", "memory"),
+        },
     }
 
 
@@ -185,7 +188,7 @@ def test_commands() -> None:
         "network": ["create", "list"],
         "vm": ["list"],
         "service": ["list"],
-        "db": ["sync", "version"],
+        "db": ["rotate_key", "sync", "version"],
         "certificate": ["refresh", "revoke"],
         "objectstore": ["check"],
     }

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Iterable
+from dataclasses import replace
 
+from sqlalchemy import Connection
 from twisted.logger import Logger
 from zope.interface import implementer
 
-from nova_tx.auth import keys
+from nova_tx.auth import audit, keys
 from nova_tx.auth.interfaces import IUsers
-from nova_tx.db import projects, users
+from nova_tx.auth.sealing import Seals, is_sealed
+from nova_tx.db import projects, user_secrets, users
 from nova_tx.db.engine import Database
+from nova_tx.flags import SecretsFlags
 from nova_tx.model.users import Membership, Project, User
 
 _log = Logger()
@@ -18,31 +22,69 @@ _log = Logger()
 
 @implementer(IUsers)
 class DatabaseUsers:
-    """Each question is one transaction; grants leave a line in the log."""
+    """Each question is one transaction; in it, secrets are sealed and opened."""
 
     names = ("nova.auth.dbdriver.DbDriver", "database")
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, secrets: SecretsFlags) -> None:
         self._database = database
+        self._seals = Seals(secrets)
+
+    async def open(self) -> None:
+        """
+        See that secrets can be read.
+
+        @raise StartupError: they are sealed by a key that this host does not have.
+        """
+        if await self._database.read(self._unsealed):
+            _log.warn("some users' secrets are not sealed: run nova-manage db sync")
+
+    def _unsealed(self, txn: Connection) -> bool:
+        for each in users.listed(txn):
+            self._seals.opened(each)
+        return user_secrets.any_of_before(txn)
+
+    async def close(self) -> None:
+        """Nothing is held."""
 
     def find(self, access_key: str, project_id: str | None) -> Awaitable[Membership]:
-        return self._database.read(users.find, access_key, project_id)
+        def find(txn: Connection) -> Membership:
+            return self._known(users.find(txn, access_key, project_id))
+
+        return self._database.read(find)
 
     def member(self, user_id: str, project_id: str) -> Awaitable[Membership]:
-        return self._database.read(users.member, user_id, project_id)
+        def member(txn: Connection) -> Membership:
+            return self._known(users.member(txn, user_id, project_id))
+
+        return self._database.read(member)
+
+    def _known(self, found: Membership) -> Membership:
+        return replace(found, user=self._seals.opened(found.user))
 
     def users(self) -> Awaitable[tuple[User, ...]]:
-        return self._database.read(users.listed)
+        def listed(txn: Connection) -> tuple[User, ...]:
+            return tuple(map(self._seals.opened, users.listed(txn)))
+
+        return self._database.read(listed)
 
     def user(self, user_id: str) -> Awaitable[User]:
-        return self._database.read(users.user, user_id)
+        def user(txn: Connection) -> User:
+            return self._seals.opened(users.user(txn, user_id))
+
+        return self._database.read(user)
 
     async def create_user(
         self, user_id: str, access_key: str | None, secret_key: str | None, is_admin: bool
     ) -> User:
         keys.check_name(user_id, "user")
         access, secret = keys.access_key(access_key), keys.secret_key(secret_key)
-        return await self._database.run(users.create, user_id, access, secret, is_admin)
+
+        def create(txn: Connection) -> User:
+            sealed = self._sealed(txn, user_id, secret)
+            return self._seals.opened(users.create(txn, user_id, access, sealed, is_admin))
+
+        return await self._database.run(create)
 
     async def modify_user(
         self,
@@ -53,7 +95,12 @@ class DatabaseUsers:
     ) -> User:
         access = None if access_key is None else keys.access_key(access_key)
         secret = None if secret_key is None else keys.secret_key(secret_key)
-        return await self._database.run(users.modify, user_id, access, secret, is_admin)
+
+        def modify(txn: Connection) -> User:
+            sealed = None if secret is None else self._sealed(txn, user_id, secret)
+            return self._seals.opened(users.modify(txn, user_id, access, sealed, is_admin))
+
+        return await self._database.run(modify)
 
     def delete_user(self, user_id: str) -> Awaitable[None]:
         return self._database.run(users.remove, user_id)
@@ -90,25 +137,56 @@ class DatabaseUsers:
         return self._database.run(users.remove_member, user_id, project_id)
 
     async def add_role(self, user_id: str, role: str, project_id: str | None) -> None:
-        if project_id is None:
-            _log.info("Adding sitewide role {role} to user {user}", role=role, user=user_id)
-        else:
-            _log.info(
-                "Adding role {role} to user {user} in project {project}",
-                role=role,
-                user=user_id,
-                project=project_id,
-            )
+        audit.adding(user_id, role, project_id)
         await self._database.run(users.add_role, user_id, role, project_id)
 
     async def remove_role(self, user_id: str, role: str, project_id: str | None) -> None:
-        if project_id is None:
-            _log.info("Removing sitewide role {role} from user {user}", role=role, user=user_id)
-        else:
-            _log.info(
-                "Removing role {role} from user {user} on project {project}",
-                role=role,
-                user=user_id,
-                project=project_id,
-            )
+        audit.removing(user_id, role, project_id)
         await self._database.run(users.remove_role, user_id, role, project_id)
+
+    # Secrets.
+
+    def seal_all(self) -> Awaitable[int]:
+        """
+        Seal what is not sealed yet; returns how many secrets that were.
+
+        @raise StartupError: the key that sealed the others is not there.
+        """
+
+        def seal_all(txn: Connection) -> int:
+            def seal(user_id: str, stored: str) -> str:
+                return stored if is_sealed(stored) else self._sealed(txn, user_id, stored)
+
+            return user_secrets.rewrite(txn, seal)
+
+        return self._database.run(seal_all)
+
+    def rotate_key(self) -> Awaitable[int]:
+        """
+        Seal every secret anew, by a new key; returns how many there are.
+
+        @raise StartupError: the file of keys can't be used, or lacks one that is needed.
+        """
+
+        def rotate_key(txn: Connection) -> int:
+            secrets: dict[str, str] = {}
+
+            def note(user_id: str, stored: str) -> str:
+                secrets[user_id] = self._seals.open(user_id, stored)
+                return stored
+
+            def seal(user_id: str, stored: str) -> str:
+                return self._sealed(txn, user_id, secrets[user_id])
+
+            user_secrets.rewrite(txn, note)  # all of them can be opened, and are nobody else's now
+            self._seals.add_key()
+            return user_secrets.rewrite(txn, seal)
+
+        return self._database.run(rotate_key)
+
+    def _sealed(self, txn: Connection, user_id: str, secret: str) -> str:
+        return self._seals.seal(user_id, secret, lambda: not _any_sealed(txn))
+
+
+def _any_sealed(txn: Connection) -> bool:
+    return is_sealed(user_secrets.any_one(txn) or "")

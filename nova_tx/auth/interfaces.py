@@ -16,6 +16,16 @@ class IUsers(Interface):
 
     names = Attribute("What flag auth_driver calls it, Bexar's dotted name first.")
 
+    def open() -> Awaitable[None]:
+        """
+        Be ready; daemons do this at their start, commands do without.
+
+        @raise StartupError: users can't be read, and it would not be otherwise later.
+        """
+
+    def close() -> Awaitable[None]:
+        """Wait for what is running, and let go."""
+
     def find(access_key: str, project_id: str | None) -> Awaitable[Membership]:
         """
         The user with that access key in that project, in one look-up.

@@ -17,12 +17,18 @@ from nova_tx.model.users import Membership, Project, User
 class MemoryUsers:
     """Dictionaries of facts."""
 
-    names = ("memory",)
+    names = ("nova.auth.ldapdriver.FakeLdapDriver", "memory")
 
     def __init__(self) -> None:
         self._users: dict[str, User] = {}
         self._projects: dict[str, Project] = {}
         self._project_roles: dict[tuple[str, str], frozenset[str]] = {}
+
+    async def open(self) -> None:
+        """Nothing to open."""
+
+    async def close(self) -> None:
+        """Nothing to close."""
 
     async def find(self, access_key: str, project_id: str | None) -> Membership:
         for user in self._users.values():

@@ -43,6 +43,9 @@ Time = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
 Name = String(255).with_variant(
     mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
 )
+Sealed = String(512).with_variant(
+    mysql.VARCHAR(512, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
+)
 Long = Text().with_variant(
     mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
 )
@@ -286,8 +289,9 @@ users = _table(
     Column("id", Name, primary_key=True),
     Column("name", Name),
     Column("access_key", Name, nullable=False, unique=True),
-    Column("secret_key", Name, nullable=False),
+    Column("secret_key", Name, nullable=False),  # empty if it is in column secret
     Column("is_admin", Boolean, nullable=False, default=False),
+    Column("secret", Sealed),
 )
 
 projects = _table(

@@ -1,6 +1,7 @@
 """
 Users, projects, memberships and roles.                        [spec/09 sections 1, 2, 4]
 
+A user's secret goes in and comes out as it is kept: L{nova_tx.auth.sealing} has the key.
 The rows are deleted for real: a name is free again after a deletion.
 """
 
@@ -24,6 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
+from nova_tx.db import user_secrets
 from nova_tx.db.engine import now
 from nova_tx.db.schema import (
     key_pairs,
@@ -166,7 +168,7 @@ def create(txn: Connection, user_id: str, access_key: str, secret_key: str, is_a
         raise user_exists(user_id)
     if txn.scalar(select(users.c.id).where(users.c.access_key == access_key)) is not None:
         raise access_key_taken()
-    row = {"id": user_id, "access_key": access_key, "secret_key": secret_key}
+    row = {"id": user_id, "access_key": access_key, **user_secrets.columns(secret_key)}
     insert_new(txn, users, user_exists(user_id), **row, is_admin=is_admin)
     return User(user_id, access_key, secret_key, is_admin)
 
@@ -184,8 +186,10 @@ def modify(
     @raise UserNotFound: there is none.
     @raise Duplicate: another user has the access key.
     """
-    given = {"access_key": access_key, "secret_key": secret_key, "is_admin": is_admin}
+    given = {"access_key": access_key, "is_admin": is_admin}
     changes = {name: value for name, value in given.items() if value is not None}
+    if secret_key is not None:
+        changes.update(user_secrets.columns(secret_key))
     user(txn, user_id)
     try:
         txn.execute(update(users).where(users.c.id == user_id).values(**changes, updated_at=now()))
@@ -281,7 +285,8 @@ def remove_role(txn: Connection, user_id: str, role: str, project_id: str | None
 # Made once, for every request looks its user up.
 _WANTED: BindParameter[str] = bindparam("wanted")
 _USERS = (
-    select(users.c.id, users.c.access_key, users.c.secret_key, users.c.is_admin)
+    select(users.c.id, users.c.access_key, users.c.is_admin)
+    .add_columns(user_secrets.STORED.label("secret_key"))
     .add_columns(user_role_association.c.role)
     .outerjoin(user_role_association, user_role_association.c.user_id == users.c.id)
     .order_by(users.c.id)

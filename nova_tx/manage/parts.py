@@ -22,10 +22,12 @@ from nova_tx.flags import (
     CryptoFlags,
     Ec2Flags,
     Flags,
+    LdapFlags,
     LogFlags,
     NetworkFlags,
     NodeFlags,
     S3Flags,
+    SecretsFlags,
     SqlFlags,
 )
 from nova_tx.registry import choose
@@ -42,6 +44,8 @@ SECTIONS = (
     S3Flags,
     CryptoFlags,
     AuthFlags,
+    SecretsFlags,
+    LdapFlags,
     NetworkFlags,
 )
 
@@ -115,7 +119,7 @@ class Parts:
         """Users, as flag auth_driver says."""
         known = {name: DatabaseUsers for name in DatabaseUsers.names}
         chosen = choose(known, self.section(AuthFlags).auth_driver, "--auth_driver")
-        users: IUsers = chosen(self.database)
+        users: IUsers = chosen(self.database, self.section(SecretsFlags))
         return users
 
     @cached_property

@@ -19,9 +19,11 @@ from nova_tx.flags import (
     Ec2Flags,
     GlanceFlags,
     ImageFlags,
+    LdapFlags,
     NodeFlags,
     QuotaFlags,
     S3Flags,
+    SecretsFlags,
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
@@ -48,6 +50,8 @@ class Options(DaemonOptions):
         BusFlags,
         SqlFlags,
         AuthFlags,
+        SecretsFlags,
+        LdapFlags,
         Ec2Flags,
         S3Flags,
         CryptoFlags,
@@ -93,6 +97,7 @@ def _first(parts: Parts, door: Listener) -> list[Part]:
     flags = parts.flags.section(Ec2Flags)
     guests = _crowd(parts, parts.make(metadata_site))
     return [
+        parts.users,
         parts.images,
         door,
         # a bridge's address, which the network worker makes later
@@ -118,7 +123,7 @@ def makeService(options: Options) -> Daemon:
         door = _door(parts, True, socket)
         if socket is not None:
             parts.reactor.callWhenRunning(Lifeline(parts.reactor, door.reload).hold)
-            return [parts.images, door]
+            return [parts.users, parts.images, door]
         return [*_first(parts, door), Crew(parts.reactor, size - 1, program, door)]
 
     program = crew.program(options)

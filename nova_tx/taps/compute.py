@@ -9,10 +9,12 @@ from nova_tx.flags import (
     ComputeFlags,
     GlanceFlags,
     ImageFlags,
+    LdapFlags,
     LibvirtFlags,
     NetworkFlags,
     NodeFlags,
     S3Flags,
+    SecretsFlags,
     SqlFlags,
 )
 from nova_tx.taps.build import daemon
@@ -28,6 +30,8 @@ class Options(DaemonOptions):
         BusFlags,
         SqlFlags,
         AuthFlags,
+        SecretsFlags,
+        LdapFlags,
         ComputeFlags,
         LibvirtFlags,
         ImageFlags,
@@ -40,7 +44,11 @@ class Options(DaemonOptions):
 def room(parts: Parts) -> list[Part]:
     """The compute worker."""
     topic = parts.flags.section(BusFlags).compute_topic
-    return [parts.images, parts.serving(parts.make(ComputeWorker), topic, "nova-compute")]
+    return [
+        parts.users,
+        parts.images,
+        parts.serving(parts.make(ComputeWorker), topic, "nova-compute"),
+    ]
 
 
 def makeService(options: Options) -> Daemon:

@@ -12,8 +12,10 @@ from nova_tx.flags import (
     CryptoFlags,
     GlanceFlags,
     ImageFlags,
+    LdapFlags,
     NodeFlags,
     S3Flags,
+    SecretsFlags,
     SqlFlags,
 )
 from nova_tx.ids import new_request_id
@@ -41,6 +43,8 @@ class Options(DaemonOptions):
         BusFlags,
         SqlFlags,
         AuthFlags,
+        SecretsFlags,
+        LdapFlags,
         S3Flags,
         ImageFlags,
         GlanceFlags,
@@ -50,7 +54,7 @@ class Options(DaemonOptions):
 
 def room(parts: Parts) -> list[Part]:
     """The only process that serves."""
-    return [*_depot(parts), *_room(parts)]
+    return [parts.users, *_depot(parts), *_room(parts)]
 
 
 def _room(
@@ -96,8 +100,14 @@ def makeService(options: Options) -> Daemon:
         store, door = _room(parts, True, socket)
         if socket is not None:
             parts.reactor.callWhenRunning(Lifeline(parts.reactor, door.reload).hold)
-            return [*_depot(parts), store, door]
-        return [*_depot(parts), store, door, Crew(parts.reactor, size - 1, program, door)]
+            return [parts.users, *_depot(parts), store, door]
+        return [
+            parts.users,
+            *_depot(parts),
+            store,
+            door,
+            Crew(parts.reactor, size - 1, program, door),
+        ]
 
     program = crew.program(options)
     return daemon(options, PATIENCE, one_of_several, shared=True)

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from twisted.logger import LogEvent, globalLogPublisher
 
 from nova_tx.auth.database import DatabaseUsers
 from nova_tx.db.engine import Database
+from nova_tx.flags import SecretsFlags
 from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door, inline
 
@@ -16,9 +18,10 @@ LOCKED = (403, "AuthFailure", "Too many failed authentications.")
 
 
 @pytest.fixture
-def doors(database: Database) -> tuple[Door, Door]:
+def doors(database: Database, tmp_path: Path) -> tuple[Door, Door]:
     """Two API processes over one database, with one clock."""
-    one, other = (Door(database, users=DatabaseUsers(database)) for _ in range(2))
+    flags = SecretsFlags(str(tmp_path / "secrets.key"))
+    one, other = (Door(database, users=DatabaseUsers(database, flags)) for _ in range(2))
     other.clock.rightNow = one.clock.rightNow
     return one, other
 

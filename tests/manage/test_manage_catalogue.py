@@ -34,7 +34,7 @@ def test_names() -> None:
         ("network", ["create", "list"]),
         ("vm", ["list"]),
         ("service", ["list"]),
-        ("db", ["sync", "version"]),
+        ("db", ["rotate_key", "sync", "version"]),
         ("certificate", ["refresh", "revoke"]),
         ("objectstore", ["check"]),
     ]

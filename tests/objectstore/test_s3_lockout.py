@@ -21,6 +21,7 @@ from nova_tx.auth.s3_signatures import sign
 from nova_tx.context import RequestContext
 from nova_tx.db.engine import Database
 from nova_tx.errors import Unavailable
+from nova_tx.flags import SecretsFlags
 from nova_tx.image.objectstore import ObjectstoreImages
 from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door
@@ -56,7 +57,7 @@ class Doors:
 @pytest_twisted.async_yield_fixture
 async def doors(tmp_path: Path, database: Database) -> AsyncIterator[Doors]:
     """Both, with one clock."""
-    users = DatabaseUsers(database)
+    users = DatabaseUsers(database, SecretsFlags(str(tmp_path / "secrets.key")))
     ec2 = Door(database, users=users)
     ec2.clock.rightNow = reactor.seconds()  # type: ignore[attr-defined]
     async with running_objectstore(tmp_path, database, reactor, users=users) as running:
