@@ -56,6 +56,7 @@ setup(
         "libvirt": ["libvirt-python>=9.0"],
         "postgres": ["psycopg[binary]>=3.1"],
         "mysql": ["PyMySQL>=1.1"],
+        "ldap": ["python-ldap>=3.4.4"],
         "clients": ["boto==2.49.0", "six>=1.16"],
         "benchmarks": ["pika>=1.3", "moto[ec2,server]>=5"],
         "test": [

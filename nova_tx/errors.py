@@ -382,6 +382,10 @@ class ImageError(NovaError):
     """An image could not be fetched, or is not what it should be."""
 
 
+class DirectoryError(NovaError):
+    """The directory (LDAP) that users are kept in refused what was asked of it."""
+
+
 class AuthorityError(NovaError):
     """The certificate authority's files can't be used."""
 

@@ -13,7 +13,7 @@ arm64) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-arm" ;;
 *) CLOUD_PACKAGES="$CLOUD_PACKAGES qemu-system-x86" ;;
 esac
 TEST_PACKAGES="$CLOUD_PACKAGES rabbitmq-server postgresql mariadb-server openssl curl
-    python3-glance rclone s3cmd systemd udhcpc unzip zsh"
+    ldap-utils libldap-dev libsasl2-dev python3-glance rclone s3cmd slapd systemd udhcpc unzip zsh"
 
 tell() {
     echo "$*" >&2
@@ -107,6 +107,7 @@ virtual_environment() {
     *) extras=clients,postgres,mysql ;;
     esac
     if pkg-config --exists libvirt 2>/dev/null; then extras=$extras,libvirt; fi
+    if pkg-config --exists ldap libsasl2 2>/dev/null; then extras=$extras,ldap; fi
     want="$extras $(cksum <"$CHECKOUT/setup.py")"
     stamp=$VENV/installed-$1
     [ "$(cat "$stamp" 2>/dev/null)" != "$want" ] || return 0

@@ -92,6 +92,7 @@ COMPOSE = ("local", "taps", "testing")
 FOREIGN: dict[str, tuple[str, ...]] = {
     "alembic": ("db",),
     "boto": ("local", "testing"),
+    "ldap": ("auth", "testing"),
     "libvirt": ("virt",),
     "prometheus_client": ("monitor",),
     "pytest": ("testing",),

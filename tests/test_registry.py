@@ -165,6 +165,7 @@ def test_drivers() -> None:
         },
         IUsers: {
             *("nova.auth.dbdriver.DbDriver", "database"),
+            *("nova.auth.ldapdriver.LdapDriver", "ldap"),
             *("nova.auth.ldapdriver.FakeLdapDriver", "memory"),
         },
     }

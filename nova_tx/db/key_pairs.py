@@ -97,3 +97,9 @@ def remove(
     if found is not None:  # SQLite may give its id to the next
         tags.drop(txn, key_pair_ec2_id(found))
     return found
+
+
+def remove_all(txn: Connection, user_id: str) -> None:
+    """Forget every key pair of a user."""
+    for pair in listed(txn, user_id):
+        remove(txn, user_id, pair.name)

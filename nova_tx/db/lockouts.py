@@ -52,6 +52,13 @@ def failed(txn: Connection, access_key: str, limits: Limits, now: datetime) -> i
     return failures
 
 
+def known(txn: Connection, access_key: str) -> tuple[int, datetime | None]:
+    """How often a key was used wrongly of late, and until when it opens nothing."""
+    query = select(lockouts.c.failures, lockouts.c.locked_until)
+    row = txn.execute(query.where(lockouts.c.access_key == access_key)).first()
+    return (0, None) if row is None else (row.failures, row.locked_until)
+
+
 def _held(txn: Connection, access_key: str) -> tuple[int, datetime, datetime | None] | None:
     """What is known of a key; its row is locked."""
     row = txn.execute(

@@ -31,19 +31,23 @@ class IThreads(Protocol):
 
 
 class Threads:
-    """One pool of threads called C{PoolThread-database-<n>}, or two: writers and readers."""
+    """One pool of threads called C{PoolThread-<what>-<n>}, or two: writers and readers."""
 
-    def __init__(self, reactor: Any, most: int, writers: int, readers: int = 0) -> None:
+    def __init__(
+        self, reactor: Any, most: int, writers: int, readers: int = 0, what: str = "database"
+    ) -> None:
         """
         @param most: how many functions may run and wait.
         @param readers: threads that only read; without them, those that write do both.
+        @param what: what they wait for.
         """
         self._most = max(1, most)
         self._taken = 0
         self._reactor = reactor
-        self._writers = self._readers = ThreadPool(0, writers, "database")
+        self._what = what
+        self._writers = self._readers = ThreadPool(0, writers, what)
         if readers:
-            self._readers = ThreadPool(0, readers, "database-read")
+            self._readers = ThreadPool(0, readers, f"{what}-read")
         self._started = False
 
     def start(self) -> None:
@@ -67,9 +71,9 @@ class Threads:
 
     def defer(self, fn: Callable[[], T], write: bool) -> Deferred[T]:
         if not self._started:
-            return fail(Unavailable("the database is not open"))
+            return fail(Unavailable(f"the {self._what} is not open"))
         if self._taken >= self._most:
-            return fail(Unavailable("too many transactions wait for the database"))
+            return fail(Unavailable(f"too many transactions wait for the {self._what}"))
         self._taken += 1
         pool = self._writers if write else self._readers
         return in_pool(self._reactor, pool, fn).addBoth(self._ended)

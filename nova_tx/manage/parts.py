@@ -13,6 +13,7 @@ from nova_tx.auth.authority import Authority
 from nova_tx.auth.certification import LATER, Certification
 from nova_tx.auth.database import DatabaseUsers
 from nova_tx.auth.interfaces import IUsers
+from nova_tx.auth.ldap import LdapUsers
 from nova_tx.auth.roles import Roles
 from nova_tx.db import upgrade
 from nova_tx.db.engine import Database
@@ -30,7 +31,7 @@ from nova_tx.flags import (
     SecretsFlags,
     SqlFlags,
 )
-from nova_tx.registry import choose
+from nova_tx.registry import by_name, choose
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -117,10 +118,11 @@ class Parts:
     @cached_property
     def users(self) -> IUsers:
         """Users, as flag auth_driver says."""
-        known = {name: DatabaseUsers for name in DatabaseUsers.names}
+        known = by_name((DatabaseUsers, LdapUsers), lambda each: each.names)  # type: ignore[attr-defined]
         chosen = choose(known, self.section(AuthFlags).auth_driver, "--auth_driver")
-        users: IUsers = chosen(self.database, self.section(SecretsFlags))
-        return users
+        if chosen is LdapUsers:
+            return LdapUsers(self.section(LdapFlags), self.database, None, inline=True)
+        return DatabaseUsers(self.database, self.section(SecretsFlags))
 
     @cached_property
     def roles(self) -> Roles:
