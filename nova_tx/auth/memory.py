@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from zope.interface import implementer
 
-from nova_tx.auth import keys
+from nova_tx.auth import audit, keys
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.db import users as say
 from nova_tx.model.users import Membership, Project, User
@@ -153,6 +153,7 @@ class MemoryUsers:
         self._project_roles.pop((user_id, project_id), None)
 
     async def add_role(self, user_id: str, role: str, project_id: str | None) -> None:
+        audit.adding(user_id, role, project_id)
         if project_id is None:
             user = await self.user(user_id)
             self._users[user_id] = replace(user, roles=user.roles | {role})
@@ -161,6 +162,7 @@ class MemoryUsers:
             self._project_roles[user_id, project_id] = held | {role}
 
     async def remove_role(self, user_id: str, role: str, project_id: str | None) -> None:
+        audit.removing(user_id, role, project_id)
         if project_id is None:
             user = await self.user(user_id)
             self._users[user_id] = replace(user, roles=user.roles - {role})

@@ -10,6 +10,7 @@ from zope.interface.verify import verifyObject
 
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.errors import Duplicate, InUse, InvalidInput, ProjectNotFound, UserNotFound
+from nova_tx.testing.conformance.roles import RolesTests
 
 
 async def _refused(error: type[Exception], text: str, asked: Awaitable[Any]) -> None:
@@ -26,7 +27,7 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
     @param factory: makes an empty implementation.
     """
 
-    class UsersTests:
+    class UsersTests(RolesTests):
         def make(self) -> IUsers:
             """An empty implementation; a test that has to prepare one overrides this."""
             return factory()
@@ -85,6 +86,33 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
                 assert "a:b" not in str(caught.value) and "a b" not in str(caught.value)
                 with pytest.raises(InvalidInput):
                     await users.modify_user("joe", access, secret, None)
+
+        @pytest.mark.parametrize("secret", ["x" * 255, "".join(map(chr, range(33, 127))), "sealed"])
+        async def test_secrets(self, secret: str) -> None:
+            """A secret comes back as it was given, whatever it is made of, also when changed."""
+            users = await self._cloud()
+            await users.create_user("new", "new-access", secret, False)
+            await users.modify_user("joe", None, secret, None)
+            for key in ("new-access", "joe-access"):
+                assert (await users.find(key, "shop")).user.secret_key == secret
+            assert [each.secret_key == secret for each in await users.users()] == [
+                False,
+                False,
+                True,
+                True,
+            ]
+
+        async def test_key_is_free_again(self) -> None:
+            """An access key that was changed, or whose user was deleted, is another's to have."""
+            users = await self._cloud()
+            await users.modify_user("joe", "changed", None, None)
+            await users.delete_user("eve")
+            await users.modify_user("ann", "joe-access", None, None)
+            await users.create_user("new", "eve-access", None, False)
+            assert (await users.find("joe-access", "shop")).user.id == "ann"
+            assert (await users.find("eve-access", "shop")).user.id == "new"
+            text = "No user found for access key ann-access"
+            await _refused(UserNotFound, text, users.find("ann-access", "shop"))
 
         async def test_duplicate_user(self) -> None:
             """A name is taken once; the one who has it stays as it was."""
@@ -315,6 +343,13 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
             await users.remove_role("ann", "sysadmin", "shop")
             found = await users.member("ann", "shop")
             assert (found.user.roles, found.project_roles) == ({"sysadmin"}, frozenset())
+
+        async def test_open_and_closed(self) -> None:
+            """It can be opened and closed again, as daemons do."""
+            users = await self._cloud()
+            await users.open()
+            assert len(await users.users()) == 3
+            await users.close()
 
         async def test_not_printed(self) -> None:
             """The printed form of a user shows no key."""
