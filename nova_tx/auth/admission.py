@@ -74,7 +74,8 @@ class Admission:
         @raise LockedOut: instead, since there were too many before.
         """
         try:
-            await self._lockout.failed(access_key)
+            known = not isinstance(error, UserNotFound)
+            await self._lockout.failed(access_key, known)
         finally:
             self._users.forget(access_key)
         return error

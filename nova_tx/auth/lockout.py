@@ -52,17 +52,20 @@ class Lockout:
         if self._limits.attempts > 0 and until is not None and self._now < until:
             raise LockedOut
 
-    async def failed(self, access_key: str) -> None:
+    async def failed(self, access_key: str, known: bool) -> None:
         """
         Count a failure; a key that is none is not counted.
 
+        @param known: somebody has the key.
         @raise LockedOut: the key was locked already.
         @raise TooManyRequests: there are too many failures at once.
         """
         if self._limits.attempts <= 0 or not is_access_key(access_key):
             return
         with self._counting.entered():
-            count = await self._database.run(lockouts.failed, access_key, self._limits, self._now)
+            count = await self._database.run(
+                lockouts.failed, access_key, self._limits, self._now, known
+            )
         if not count:
             raise LockedOut
         if count >= self._limits.attempts:

@@ -25,15 +25,19 @@ class Limits(NamedTuple):
     lock: timedelta
 
 
-def failed(txn: Connection, access_key: str, limits: Limits, now: datetime) -> int:
+def failed(
+    txn: Connection, access_key: str, limits: Limits, now: datetime, known: bool = False
+) -> int:
     """
     Count one more failure; returns how many there are of late, 0 if the key was locked before.
 
     The last of C{limits.attempts} locks it.
+
+    @param known: it is a user's, who may be kept elsewhere than in the tables.
     """
     found = _held(txn, access_key)
     if found is None:
-        if not _note(txn, access_key, now):
+        if not _note(txn, access_key, now, known):
             return 1
         found = _held(txn, access_key)
         assert found is not None
@@ -69,10 +73,10 @@ def _held(txn: Connection, access_key: str) -> tuple[int, datetime, datetime | N
     return None if row is None else (row.failures, row.since, row.locked_until)
 
 
-def _note(txn: Connection, access_key: str, now: datetime) -> bool:
+def _note(txn: Connection, access_key: str, now: datetime, known: bool) -> bool:
     """Begin to count a key, if it is a user's or not too many others are counted."""
     users_keys = select(users.c.access_key)
-    if txn.scalar(users_keys.where(users.c.access_key == access_key)) is None:
+    if not known and txn.scalar(users_keys.where(users.c.access_key == access_key)) is None:
         strangers = lockouts.c.access_key.not_in(users_keys)
         if (txn.scalar(select(func.count()).where(strangers)) or 0) >= MOST_STRANGERS:
             return False

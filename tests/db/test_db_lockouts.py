@@ -73,6 +73,8 @@ async def test_strangers_are_bounded(database: Database, monkeypatch: pytest.Mon
     assert await fail(database, "c") == 1
     assert await fail(database, "b") == 2
     assert [await fail(database, "joe") for _ in range(2)] == [1, 2]
+    elsewhere = ("ann", LIMITS, NOW, True)
+    assert [await database.run(lockouts.failed, *elsewhere) for _ in range(2)] == [1, 2]
 
 
 async def test_comes_with_the_user(database: Database) -> None:

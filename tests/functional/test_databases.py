@@ -161,9 +161,10 @@ async def boot(
 
 
 def test_nouns(server: Server) -> None:
-    """The tests of tests/db pass on each kind of database."""
+    """The tests of tests/db, and of users who are kept in rows, pass on each kind of database."""
+    users = str(TESTS / "auth" / "test_users_database.py")
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", str(TESTS / "db")],
+        [sys.executable, "-m", "pytest", "-q", str(TESTS / "db"), users],
         env={**os.environ, VARIABLE: server.url},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,

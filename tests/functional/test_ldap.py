@@ -10,7 +10,7 @@ import pytest
 
 from nova_tx.auth.ldap import LdapUsers
 from nova_tx.db.engine import Database
-from nova_tx.errors import InvalidInput, ProjectNotFound, RoleNotFound, UserNotFound
+from nova_tx.errors import Duplicate, InvalidInput, ProjectNotFound, RoleNotFound, UserNotFound
 from nova_tx.testing.conformance.users import make_users_tests
 from nova_tx.testing.ldap_world import (
     GROUPS,
@@ -231,6 +231,20 @@ class TestLdapUsers(_Suite):
         await users.modify_project("shop", "sue", None)
         assert (await users.project("shop")).manager == "sue"
 
+    async def test_project_elsewhere(self) -> None:
+        """A project that is there is used wherever it is, and there is no second one beside it."""
+        users = await self._cloud()
+        add(self._slapd, f"ou=old,{GROUPS}", objectClass="organizationalUnit", ou="old")
+        joe, dn = f"uid=joe,{USERS}", f"cn=bank,ou=old,{GROUPS}"
+        add(self._slapd, dn, objectClass="groupOfNames", owner=joe, member=joe)
+        await users.add_member("ann", "bank")
+        await users.add_role("ann", "netadmin", "bank")
+        assert (await users.find("ann-access", "bank")).project_roles == {"netadmin"}
+        with pytest.raises(Duplicate, match="because project bank already exists"):
+            await users.create_project("bank", "ann", None)
+        await users.delete_project("bank")
+        assert set(entries(self._slapd, f"ou=old,{GROUPS}")) == {f"ou=old,{GROUPS}"}
+
     async def test_strangers(self) -> None:
         """Who is not among the users is nobody: in a project, in a role, and by another's name."""
         users = await self._cloud()
@@ -272,9 +286,8 @@ class TestLdapUsers(_Suite):
         """The directory ignores case: another user's key or name in other letters is refused."""
         users = await self._cloud()
         for name, key in (("JOE", "other-access"), ("other", "JOE-ACCESS")):
-            with pytest.raises(Exception) as caught:
+            with pytest.raises(Duplicate):
                 await users.create_user(name, key, None, False)
-            assert type(caught.value).__name__ == "Duplicate"
         assert (await users.find("joe-access", "shop")).user.id == "joe"
 
     async def test_secrets_are_hidden(self) -> None:

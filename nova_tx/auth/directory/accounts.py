@@ -170,10 +170,11 @@ def remove_role(tree: Tree, user_id: str, role: str, project_id: str | None) -> 
     """
     Take a role back; none is nothing.
 
-    @raise UserNotFound, ProjectNotFound, RoleNotFound: as L{add_role}.
+    @raise UserNotFound, ProjectNotFound: no such user, no such project.
     """
     who, found = people.person(tree, user_id), _place(tree, project_id)
-    groups.leave(tree, who, (tree.places.role(role, None if found is None else found.dn),))
+    if found is not None or role in tree.places.roles:
+        groups.leave(tree, who, (tree.places.role(role, None if found is None else found.dn),))
 
 
 def _place(tree: Tree, project_id: str | None) -> Found | None:

@@ -46,12 +46,10 @@ def project(tree: Tree, project_id: str) -> Found:
 
     @raise ProjectNotFound: there is none.
     """
-    matching = names.every(_projects(tree), names.equals("cn", project_id))
-    for entry in tree.search(tree.places.flags.ldap_project_subtree, matching):
-        found = _project(tree, entry)
-        if found.id == project_id:
-            return Found(entry.dn, found, entry.all(tree.places.manager))
-    raise say.no_project(project_id)
+    found = _search(tree, project_id)
+    if found is None:
+        raise say.no_project(project_id)
+    return found
 
 
 def create(
@@ -68,7 +66,7 @@ def create(
     dn = tree.places.new_project(project_id)
     if tree.places.is_role(dn):
         raise InvalidInput(f"The name {project_id!r} is that of a role's group in the directory")
-    if tree.read(dn) is not None:
+    if tree.read(dn) is not None or _search(tree, project_id) is not None:
         raise say.project_exists(project_id)
     joining = {manager, *members}
     text = project_id if description is None else description
@@ -206,6 +204,15 @@ def _named(tree: Tree, user_id: str, error: UserNotFound) -> str:
         return people.person(tree, user_id).dn
     except UserNotFound:
         raise error from None
+
+
+def _search(tree: Tree, project_id: str) -> Found | None:
+    matching = names.every(_projects(tree), names.equals("cn", project_id))
+    for entry in tree.search(tree.places.flags.ldap_project_subtree, matching):
+        found = _project(tree, entry)
+        if found.id == project_id:
+            return Found(entry.dn, found, entry.all(tree.places.manager))
+    return None
 
 
 def _projects(tree: Tree) -> str:

@@ -338,6 +338,7 @@ def make_users_tests(factory: Callable[..., IUsers]) -> type:
                     await users.add_role("ann", role, project)
                 await users.remove_role("ann", "netadmin", project)
                 await users.remove_role("ann", "netadmin", project)
+                await users.remove_role("ann", "unheard-of", project)
             found = await users.member("ann", "shop")
             assert (found.user.roles, found.project_roles) == ({"sysadmin"}, {"sysadmin"})
             await users.remove_role("ann", "sysadmin", "shop")
