@@ -21,7 +21,7 @@ from nova_tx.db import instances, reservations
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, networks
 from nova_tx.flags import QuotaFlags
-from nova_tx.model.instances import INSTANCE_TYPES, InstanceRequest
+from nova_tx.model.instances import InstanceRequest
 
 _AIMS = {0: "≤ 3", 100: "≤ 8", 1000: "≤ 50"}
 _ASKED = {"Action": "DescribeInstances"}
@@ -67,7 +67,7 @@ def _reservation(txn: Connection, count: int) -> None:
         image_id="ami-bench",
         kernel_id=None,
         ramdisk_id=None,
-        instance_type=INSTANCE_TYPES["m1.tiny"],
+        instance_type="m1.tiny",
         min_count=count,
         max_count=count,
         key_name=None,

@@ -304,6 +304,9 @@ class QuotaFlags:
 
     quota_instances: int = flag(10, "instances")
     quota_cores: int = flag(20, "virtual CPUs")
+    quota_volumes: int = flag(10, "volumes")
+    quota_gigabytes: int = flag(1000, "gigabytes of its volumes")
+    quota_floating_ips: int = flag(10, "floating addresses")
 
 
 @dataclasses.dataclass(frozen=True)
@@ -346,6 +349,11 @@ class NetworkFlags:
     fixed_range: str = flag("10.0.0.0/8", "block of all guest addresses")
     num_networks: int = flag(1, "networks to create")
     network_size: int = flag(256, "addresses per network")
+    vlan_start: int = flag(100, "VLAN of the first network of nova-manage network create")
+    vpn_start: int = flag(1000, "public port of its VPN server")
+    cnt_vpn_clients: int = flag(0, "addresses of a network with VLAN that are for VPN clients")
+    vpn_image_id: str = flag("ami-cloudpipe", "image of VPN servers")
+    floating_range: str = flag("4.4.4.0/24", "what nova-manage floating create makes by default")
     flat_network_bridge: str = flag("br100", "bridge of flat networks")
     flat_interface: str = flag("", "interface put into the bridge")
     flat_network_dhcp_start: str = flag(

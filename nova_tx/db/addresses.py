@@ -7,7 +7,7 @@ given back keeps its instance while a DHCP server holds a lease on it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields
 from datetime import datetime
 from ipaddress import IPv4Network
@@ -51,34 +51,49 @@ _GUESTS = (
 )
 
 
-def create(txn: Connection, ranges: Iterable[tuple[int, IPv4Network]], low: int) -> None:
+def create(
+    txn: Connection,
+    ranges: Iterable[tuple[int, IPv4Network]],
+    low: int,
+    high: int = 1,
+    told: Callable[[int], object] = lambda _: None,
+) -> None:
     """
     A row for each address of new networks, in ascending order.
 
     @param ranges: (network id, its range) each.
-    @param low: how many addresses at the low end are reserved, beside the broadcast address.
+    @param low: how many addresses at the low end are reserved.
+    @param high: the same at the high end, the broadcast address among them.
+    @param told: is called with the number of rows that are made.
     """
-    created_at = now()
+    same = {"allocated": False, "leased": False, "created_at": now(), "deleted": False}
     rows: list[dict[str, Any]] = []
+    made = 0
     for network_id, network in ranges:
-        last = network.num_addresses - 1
-        for index, address in enumerate(network):
-            rows.append(
-                {
-                    "address": str(address),
-                    "network_id": network_id,
-                    "allocated": False,
-                    "leased": False,
-                    "reserved": index < low or index == last,
-                    "created_at": created_at,
-                    "deleted": False,
-                }
-            )
-            if len(rows) == BATCH:
-                txn.execute(insert(fixed_ips), rows)
-                rows = []
+        rows += [
+            {**same, "address": address, "network_id": network_id, "reserved": reserved}
+            for address, reserved in _each(network, low, high)
+        ]
+        for begin in range(0, len(rows) - len(rows) % BATCH, BATCH):
+            made += _insert(txn, rows[begin : begin + BATCH])
+            told(made)
+        rows = rows[len(rows) - len(rows) % BATCH :]
     if rows:
-        txn.execute(insert(fixed_ips), rows)
+        told(made + _insert(txn, rows))
+
+
+def _each(network: IPv4Network, low: int, high: int) -> Iterator[tuple[str, bool]]:
+    """Every address of a network, and whether it is reserved."""
+    first, size = int(network[0]), network.num_addresses
+    for index in range(size):
+        number = first + index  # as text ten times as soon as by ipaddress
+        text = f"{number >> 24}.{number >> 16 & 255}.{number >> 8 & 255}.{number & 255}"
+        yield text, index < low or size - index <= high
+
+
+def _insert(txn: Connection, rows: list[dict[str, Any]]) -> int:
+    txn.execute(insert(fixed_ips), rows)
+    return len(rows)
 
 
 def allocate(txn: Connection, network_id: int, instance_id: int) -> FixedIp:

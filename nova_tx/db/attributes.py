@@ -9,14 +9,14 @@ from sqlalchemy import Connection, update
 
 from nova_tx import states
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.db import reservations, security_groups
+from nova_tx.db import instance_types, reservations, security_groups
 from nova_tx.db.engine import now as current_time
 from nova_tx.db.instances import get, not_found
 from nova_tx.db.schema import instances
 from nova_tx.errors import Conflict, QuotaExceeded, WrongState
 from nova_tx.flags import QuotaFlags
 from nova_tx.ids import instance_ec2_id
-from nova_tx.model.instances import Instance, InstanceType
+from nova_tx.model.instances import Instance
 
 #: States in which what a guest is made of may change: it is made anew when it starts.
 STOPPED = frozenset({states.SHUTDOWN})
@@ -56,7 +56,7 @@ def resize(
     txn: Connection,
     context: RequestContext,
     instance_id: int,
-    wanted: InstanceType,
+    wanted: str,
     limits: QuotaFlags,
     now: datetime,
 ) -> Instance:
@@ -64,15 +64,17 @@ def resize(
     Give a stopped instance another size, within the quota of its project.
 
     @raise InstanceNotFound, Conflict, WrongState: as L{change}.
+    @raise InvalidInput: there is no such size.
     @raise QuotaExceeded: the project has not room for as many virtual CPUs.
     """
+    kind = instance_types.called(txn, wanted)
     owner = seen(txn, context, instance_id)
     security_groups.hold_default(txn, admin_context(owner.user_id, owner.project_id), now)
     _, cores = reservations.room(txn, owner.project_id, limits)
-    more = wanted.vcpus - get(txn, instance_id).vcpus
+    more = kind.vcpus - get(txn, instance_id).vcpus
     if more > max(cores, 0):
         raise QuotaExceeded(
-            f"Quota of virtual CPUs exceeded. {wanted.name} needs {more} more, and {max(cores, 0)}"
+            f"Quota of virtual CPUs exceeded. {kind.name} needs {more} more, and {max(cores, 0)}"
             " are left."
         )
     return change(
@@ -80,10 +82,10 @@ def resize(
         context,
         instance_id,
         STOPPED,
-        instance_type=wanted.name,
-        memory_mb=wanted.memory_mb,
-        vcpus=wanted.vcpus,
-        local_gb=wanted.local_gb,
+        instance_type=kind.name,
+        memory_mb=kind.memory_mb,
+        vcpus=kind.vcpus,
+        local_gb=kind.local_gb,
     )
 
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-from ipaddress import IPv4Address, IPv4Network
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
-from sqlalchemy import ColumnElement, Connection, bindparam, insert, select, true, update
+from sqlalchemy import ColumnElement, Connection, bindparam, delete, insert, select, true, update
 from sqlalchemy.exc import IntegrityError
 
 from nova_tx.db import addresses
 from nova_tx.db.engine import now
-from nova_tx.db.schema import fixed_ips, networks
-from nova_tx.errors import Duplicate, InvalidInput, NetworkNotFound
+from nova_tx.db.schema import fixed_ips, floating_ips, instances, networks
+from nova_tx.errors import Duplicate, InUse, InvalidInput, NetworkNotFound
 from nova_tx.model.networks import Network
 
 #: Network, gateway, one guest, broadcast.
@@ -32,6 +33,21 @@ _OF_INSTANCE = (
 _FIRST = select(*_COLUMNS).order_by(networks.c.id).limit(1)
 
 
+@dataclass(frozen=True)
+class Vlans:
+    """
+    What networks of projects have beside flat ones: each a VLAN and a bridge of its own.
+
+    @ivar vlan: id of the first network's VLAN.
+    @ivar vpn_port: public port of the first network's VPN server.
+    @ivar vpn_clients: addresses at the high end of each that VPN clients have.
+    """
+
+    vlan: int
+    vpn_port: int
+    vpn_clients: int = 0
+
+
 def create(
     txn: Connection,
     cidr: str,
@@ -40,29 +56,77 @@ def create(
     bridge: str,
     dns: str | None = None,
     dhcp_start: str | None = None,
+    *,
+    label: str | None = None,
+    vlans: Vlans | None = None,
+    cidr_v6: str | None = None,
+    told: Callable[[int], object] = lambda _: None,
 ) -> tuple[Network, ...]:
     """
     Cut C{count} networks of C{size} addresses from the start of a range, with all their rows.
 
     All or nothing.  Network, gateway and broadcast address are reserved, and
     in each network what lies as low as the addresses of the first below
-    C{dhcp_start}, which is the third address unless given.
+    C{dhcp_start}, which is the third address unless given; with VLANs the
+    third is the VPN server's, and the fourth the guests' first.
 
-    @raise InvalidInput: the range is no range, or too small; the size is no
+    @param bridge: of flat networks; with VLANs it is C{br<VLAN>}.
+    @param cidr_v6: a range of which each network gets a /64.
+    @param told: is called with the number of addresses that are made.
+    @raise InvalidInput: a range is no range, or too small; the size is no
         power of two; C{dhcp_start} is not a guest's address of the first network.
-    @raise Duplicate: an address of them is in another network already.
+    @raise Duplicate: an address of them is in another network already, or a VLAN is taken.
     """
     ranges = cut(cidr, count, size)
-    low = first_guest(ranges[0], dhcp_start)
+    if vlans is not None and not (vlans.vlan > 0 and vlans.vlan + count - 1 < 4095):
+        raise InvalidInput(
+            f"{count} networks from VLAN {vlans.vlan} on: VLANs are numbered from 1 to 4094"
+        )
+    low = first_guest(ranges[0], dhcp_start) if vlans is None else 3
+    high = 1 if vlans is None else 1 + vlans.vpn_clients
+    if low + high >= size:
+        raise InvalidInput(f"a network of {size} addresses has none left for guests")
+    ranges_v6 = cut_v6(cidr_v6, count) if cidr_v6 else [None] * count
     for taken in map(IPv4Network, txn.execute(select(networks.c.cidr)).scalars()):
         if ranges[0][0] <= taken[-1] and taken[0] <= ranges[-1][-1]:
             raise Duplicate(f"network {taken} is there already")
+    if vlans is not None:
+        _refuse_taken(txn, vlans.vlan, count)
+    rows = [
+        _row(each, low, f"br{vlans.vlan + i}" if vlans else bridge, dns)
+        | {"label": label, "cidr_v6": v6}
+        | (_of_vlan(each, vlans, i) if vlans else {})
+        for i, (each, v6) in enumerate(zip(ranges, ranges_v6, strict=True))
+    ]
     try:
-        made = [_insert(txn, each, low, bridge, dns) for each in ranges]
-        addresses.create(txn, zip(made, ranges, strict=True), low)
+        made = [_insert(txn, row) for row in rows]
+        addresses.create(txn, zip(made, ranges, strict=True), low, high, told)
     except IntegrityError:
         raise Duplicate(f"a network of {cidr} is there already") from None
     return _select(txn, networks.c.id >= made[0], networks.c.id <= made[-1])
+
+
+def _refuse_taken(txn: Connection, first: int, count: int) -> None:
+    taken = txn.execute(
+        select(networks.c.vlan).where(networks.c.vlan.between(first, first + count - 1)).limit(1)
+    ).scalar()
+    if taken is not None:
+        raise Duplicate(f"VLAN {taken} is another network's already")
+
+
+def cut_v6(cidr: str, count: int) -> list[str]:
+    """
+    The first C{count} /64s of a range.
+
+    @raise InvalidInput: it is no range of IPv6 addresses, or has not so many.
+    """
+    try:
+        whole = IPv6Network(cidr)
+    except ValueError as error:
+        raise InvalidInput(f"{cidr!r} is no range of IPv6 addresses: {error}") from None
+    if whole.prefixlen > 64 or count > 2 ** (64 - whole.prefixlen):
+        raise InvalidInput(f"{cidr} has no {count} networks of /64")
+    return [str(IPv6Network((int(whole[0]) + (i << 64), 64))) for i in range(count)]
 
 
 def cut(cidr: str, count: int, size: int) -> list[IPv4Network]:
@@ -124,6 +188,65 @@ def get(txn: Connection, network_id: int) -> Network:
     return found[0]
 
 
+def remove(txn: Connection, cidr: str) -> None:
+    """
+    Take a network away, with its addresses.
+
+    @raise NetworkNotFound: there is none of that range.
+    @raise InUse: it is a project's, or an instance has an address of it.
+    """
+    found = txn.execute(
+        select(networks.c.id, networks.c.project_id).where(networks.c.cidr == cidr)
+    ).first()
+    if found is None:
+        raise NetworkNotFound(f"there is no network {cidr}")
+    if found.project_id is not None:
+        raise InUse(f"Network must be disassociated from project {found.project_id} before delete")
+    its = select(fixed_ips.c.id).where(fixed_ips.c.network_id == found.id)
+    guest = txn.execute(
+        select(instances.c.hostname)
+        .join(fixed_ips, fixed_ips.c.instance_id == instances.c.id)
+        .where(fixed_ips.c.network_id == found.id)
+        .limit(1)
+    ).scalar()
+    if guest is not None:
+        raise InUse(f"Network {cidr} can't be deleted: instance {guest} has an address of it")
+    txn.execute(
+        update(floating_ips).where(floating_ips.c.fixed_ip_id.in_(its)).values(fixed_ip_id=None)
+    )
+    txn.execute(delete(fixed_ips).where(fixed_ips.c.network_id == found.id))
+    txn.execute(delete(networks).where(networks.c.id == found.id))
+
+
+def free(txn: Connection, project_id: str) -> bool:
+    """Take a project its network; False if it had none."""
+    freed = txn.execute(
+        update(networks)
+        .where(networks.c.project_id == project_id)
+        .values(project_id=None, updated_at=now())
+    )
+    return freed.rowcount > 0
+
+
+def set_vpn(txn: Connection, project_id: str, address: str, port: int) -> None:
+    """
+    Say where from outside the VPN server of a project's network is reached.
+
+    @raise NetworkNotFound: the project has no network.
+    @raise Duplicate: another network's VPN server is there.
+    """
+    try:
+        done = txn.execute(
+            update(networks)
+            .where(networks.c.project_id == project_id)
+            .values(vpn_public_address=address, vpn_public_port=port, updated_at=now())
+        )
+    except IntegrityError:
+        raise Duplicate(f"{address}:{port} is another project's already") from None
+    if not done.rowcount:
+        raise NetworkNotFound(f"project {project_id} has no network")
+
+
 def claim(txn: Connection, host: str) -> tuple[Network, ...]:
     """
     The networks that a host carries, after taking those that nobody carries.
@@ -175,19 +298,29 @@ def vpn(txn: Connection, project_id: str) -> tuple[str, int] | None:
     return None if row is None else (row.vpn_public_address, row.vpn_public_port)
 
 
-def _insert(txn: Connection, network: IPv4Network, low: int, bridge: str, dns: str | None) -> int:
-    made = txn.execute(
-        insert(networks).values(
-            cidr=str(network),
-            netmask=str(network.netmask),
-            bridge=bridge,
-            gateway=str(network[1]),
-            broadcast=str(network.broadcast_address),
-            dns=dns,
-            dhcp_start=str(network[low]),
-            created_at=now(),
-        )
-    )
+def _row(network: IPv4Network, low: int, bridge: str, dns: str | None) -> dict[str, object]:
+    return {
+        "cidr": str(network),
+        "netmask": str(network.netmask),
+        "bridge": bridge,
+        "gateway": str(network[1]),
+        "broadcast": str(network.broadcast_address),
+        "dns": dns,
+        "dhcp_start": str(network[low]),
+        "created_at": now(),
+    }
+
+
+def _of_vlan(network: IPv4Network, vlans: Vlans, index: int) -> dict[str, object]:
+    return {
+        "vlan": vlans.vlan + index,
+        "vpn_private_address": str(network[2]),
+        "vpn_public_port": vlans.vpn_port + index,
+    }
+
+
+def _insert(txn: Connection, row: dict[str, object]) -> int:
+    made = txn.execute(insert(networks), row)
     assert made.inserted_primary_key is not None
     return int(made.inserted_primary_key[0])
 

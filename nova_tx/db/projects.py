@@ -10,6 +10,7 @@ from collections.abc import Iterable
 
 from sqlalchemy import Connection, delete, func, select, update
 
+from nova_tx.db import networks as networks_of_projects
 from nova_tx.db import users
 from nova_tx.db.engine import now
 from nova_tx.db.schema import (
@@ -17,11 +18,14 @@ from nova_tx.db.schema import (
     instances,
     networks,
     projects,
+    security_group_instance_association,
+    security_group_rules,
+    security_groups,
     user_project_association,
     user_project_role_association,
     volumes,
 )
-from nova_tx.errors import UserNotFound
+from nova_tx.errors import InUse, UserNotFound
 from nova_tx.model.users import Project
 from nova_tx.states import TERMINATED
 
@@ -115,3 +119,25 @@ def possessions(txn: Connection, project_id: str) -> tuple[str, ...]:
             plural = noun + ("es" if noun.endswith("s") else "s")
             found.append(f"{count} {noun if count == 1 else plural}")
     return tuple(found)
+
+
+def scrub(txn: Connection, project_id: str) -> None:
+    """
+    Free a project's network, and delete its security groups.
+
+    @raise ProjectNotFound: there is none.
+    @raise InUse: it has instances, which are in them.
+    """
+    users.project(txn, project_id)
+    left = [each for each in possessions(txn, project_id) if "instance" in each]
+    if left:
+        raise InUse(f"Project {project_id} still has {left[0]}")
+    networks_of_projects.free(txn, project_id)
+    its = select(security_groups.c.id).where(security_groups.c.project_id == project_id)
+    for column in (
+        security_group_rules.c.parent_group_id,
+        security_group_rules.c.group_id,
+        security_group_instance_association.c.security_group_id,
+    ):
+        txn.execute(delete(column.table).where(column.in_(its)))
+    txn.execute(delete(security_groups).where(security_groups.c.project_id == project_id))

@@ -4,6 +4,7 @@ What a project may have at once.                                       [spec/12 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, bindparam, insert, select, update
@@ -41,6 +42,17 @@ def limits(txn: Connection, project_id: str, defaults: QuotaFlags) -> Limits:
         defaults.quota_instances if instances is None else instances,
         defaults.quota_cores if cores is None else cores,
     )
+
+
+def effective(txn: Connection, project_id: str, defaults: QuotaFlags) -> dict[str, int]:
+    """Each of C{KEYS} as it counts for a project: its own, or the flags'."""
+    columns = [quotas.c[key] for key in KEYS]
+    row = txn.execute(select(*columns).where(quotas.c.project_id == project_id)).first()
+    own: Sequence[int | None] = row or [None] * len(KEYS)
+    return {
+        key: int(getattr(defaults, f"quota_{key}") if value is None else value)
+        for key, value in zip(KEYS, own, strict=True)
+    }
 
 
 def set(txn: Connection, project_id: str, key: str, value: int | None) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 from sqlalchemy import Connection, bindparam, func, insert, select, update
 
-from nova_tx import states
+from nova_tx import block_devices, states
 from nova_tx.context import RequestContext
 from nova_tx.db import (
     client_tokens,
     instance_details,
+    instance_types,
     key_pairs,
     quotas,
     replays,
@@ -25,7 +26,13 @@ from nova_tx.db.schema import instances, security_group_instance_association
 from nova_tx.errors import QuotaExceeded, TokenOver, ZoneNotFound
 from nova_tx.flags import QuotaFlags
 from nova_tx.ids import instance_ec2_id, new_mac, new_reservation_id
-from nova_tx.model.instances import ClientToken, Instance, InstanceDetails, InstanceRequest
+from nova_tx.model.instances import (
+    ClientToken,
+    Instance,
+    InstanceDetails,
+    InstanceRequest,
+    InstanceType,
+)
 
 # Made once: they take longer to make than to run.
 _USED = select(func.count(), func.coalesce(func.sum(instances.c.vcpus), 0)).where(
@@ -61,6 +68,7 @@ def reserve(
     A request with a client token that was used before gets what that one made.
 
     @param listed_after: instances that ended before are gone, and so are their tags.
+    @raise InvalidInput, InvalidBlockDevices: there is no such type, or it has not such devices.
     @raise QuotaExceeded: there is not room for C{min_count}.
     @raise SecurityGroupNotFound, KeyPairNotFound, ZoneNotFound: no such thing.
     @raise TokenMismatch, TokenOver: the client token is another request's, or its instances
@@ -79,9 +87,11 @@ def reserve(
     groups = groups or {security_groups.DEFAULT: default_id}
     _check_zone(txn, context, request.availability_zone)
     key = key_pairs.get(txn, context.user or "", request.key_name) if request.key_name else None
-    count = _allowed(txn, context, request, limits)
+    kind = instance_types.called(txn, request.instance_type)
+    devices = block_devices.written(request.block_devices, kind.local_gb)
+    count = _allowed(txn, context, request, kind, limits)
     key_data = key.public_key if key else None
-    rows = _rows(txn, context, request, reservation_id, key_data, count, now)
+    rows = _rows(txn, context, request, kind, devices, reservation_id, key_data, count, now)
     if request.tags:
         tags.forget(txn, listed_after)
         new = {instance_ec2_id(row.id): None for row in rows}
@@ -139,11 +149,15 @@ def _check_zone(txn: Connection, context: RequestContext, wanted: str | None) ->
 
 
 def _allowed(
-    txn: Connection, context: RequestContext, request: InstanceRequest, flags: QuotaFlags
+    txn: Connection,
+    context: RequestContext,
+    request: InstanceRequest,
+    kind: InstanceType,
+    flags: QuotaFlags,
 ) -> int:
     """How many of those wanted the project has room for.  [spec/01 section 6.1]"""
     number, cores = room(txn, context.project, flags)
-    fitting = min(number, cores // request.instance_type.vcpus)
+    fitting = min(number, cores // kind.vcpus)
     if fitting < request.min_count:
         raise QuotaExceeded(
             f"Instance quota exceeded. You can only run {max(fitting, 0)} more instances of this"
@@ -163,6 +177,8 @@ def _rows(
     txn: Connection,
     context: RequestContext,
     request: InstanceRequest,
+    kind: InstanceType,
+    devices: str | None,
     reservation_id: str,
     key_data: str | None,
     count: int,
@@ -183,10 +199,10 @@ def _rows(
             "state": states.POWER[states.SCHEDULING],
             "state_description": states.SCHEDULING,
             "reason": None,
-            "instance_type": request.instance_type.name,
-            "memory_mb": request.instance_type.memory_mb,
-            "vcpus": request.instance_type.vcpus,
-            "local_gb": request.instance_type.local_gb,
+            "instance_type": kind.name,
+            "memory_mb": kind.memory_mb,
+            "vcpus": kind.vcpus,
+            "local_gb": kind.local_gb,
             "hostname": "",
             "host": None,
             "user_data": request.user_data,
@@ -204,7 +220,7 @@ def _rows(
             "build_attempts": 0,
             "disable_api_termination": request.disable_api_termination,
             "shutdown_behavior": request.shutdown_behavior,
-            "block_devices": request.block_devices,
+            "block_devices": devices,
             "client_token": request.client_token.text if request.client_token else None,
             "architecture": request.architecture,
         }

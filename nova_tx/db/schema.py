@@ -129,6 +129,19 @@ instances = _table(
     Column("architecture", Name),
 )
 
+#: What differs from the sizes that are built in.
+instance_types = _table(
+    "instance_types",
+    Column("name", Name, primary_key=True),
+    Column("memory_mb", Integer, nullable=False),
+    Column("vcpus", Integer, nullable=False),
+    Column("local_gb", Integer, nullable=False),
+    Column("flavorid", Integer, nullable=False),
+    Column("swap", Integer, nullable=False, default=0),
+    Column("rxtx_quota", Integer, nullable=False, default=0),
+    Column("rxtx_cap", Integer, nullable=False, default=0),
+)
+
 instance_actions = _table(
     "instance_actions",
     _id(),

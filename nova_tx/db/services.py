@@ -87,6 +87,21 @@ def zones(txn: Connection) -> tuple[tuple[str, bool], ...]:
     return tuple(sorted(enabled.items()))
 
 
+def set_disabled(txn: Connection, host: str, binary: str, disabled: bool) -> None:
+    """
+    Say whether a worker is given new work; it stays as alive as it was.
+
+    @raise ServiceNotFound: there is none.
+    """
+    found = txn.execute(
+        update(services)
+        .where(services.c.host == host, services.c.binary == binary)
+        .values(disabled=disabled)
+    )
+    if found.rowcount == 0:
+        raise ServiceNotFound(f"no service {binary} on host {host}")
+
+
 def remove(txn: Connection, host: str, binary: str) -> None:
     """
     Take a worker's row away.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import stat
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from nova_tx.errors import InvalidInput
 
@@ -27,17 +29,37 @@ def write_private(path: str, content: bytes) -> None:
             with open(os.open(path, flags), "wb") as file:
                 file.write(content)
             return
+    except OSError as error:
+        raise _refused(path, error) from None
+    with private_file(path) as new, open(new, "wb") as file:
+        file.write(content)
+
+
+@contextmanager
+def private_file(path: str) -> Iterator[str]:
+    """
+    A new, empty file that only its owner can read; it gets its name if all goes well.
+
+    A link of that name is replaced.
+
+    @raise InvalidInput: it can't be written.
+    """
+    try:
         directory = os.path.dirname(path) or "."
         descriptor, new = tempfile.mkstemp(dir=directory, prefix=".nova-manage-")
+        os.close(descriptor)
         try:
-            with open(descriptor, "wb") as file:
-                file.write(content)
+            yield new
             os.replace(new, path)
         except BaseException:
             os.unlink(new)
             raise
     except OSError as error:
-        raise InvalidInput(f"can't write {path}: {error.strerror}") from None
+        raise _refused(path, error) from None
+
+
+def _refused(path: str, error: OSError) -> InvalidInput:
+    return InvalidInput(f"can't write {path}: {error.strerror}")
 
 
 def _is_replaced(path: str) -> bool:

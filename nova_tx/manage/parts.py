@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from types import SimpleNamespace
@@ -27,6 +27,7 @@ from nova_tx.flags import (
     LogFlags,
     NetworkFlags,
     NodeFlags,
+    QuotaFlags,
     S3Flags,
     SecretsFlags,
     SqlFlags,
@@ -47,9 +48,12 @@ SECTIONS = (
     AuthFlags,
     SecretsFlags,
     LdapFlags,
+    QuotaFlags,
     NetworkFlags,
 )
 
+#: Seconds that a person waits without being told how far it is.
+PATIENCE = 2.0
 
 _NO_DATABASE = """\
 The above error may show that the database has not been created.
@@ -84,11 +88,18 @@ class Parts:
     """
     The database, the users, the authority: the first parameter of every command.
 
-    Nothing here needs a reactor: what is awaited has happened already.
+    Nothing here needs a reactor: what is awaited has happened already.  (But for what
+    commands make for themselves that say so, see L{nova_tx.manage.catalogue}.)
     """
 
-    def __init__(self, flags: Flags) -> None:
+    def __init__(self, flags: Flags, argv: Sequence[str] = (), json: bool = False) -> None:
+        """
+        @param argv: the command line, to be read again by who finds faults in it.
+        @param json: lists are for programs.
+        """
         self._flags = flags
+        self.argv = argv
+        self.json = json
 
     def section(self, wanted: type[S]) -> S:
         """The values of one section of flags."""
@@ -114,6 +125,11 @@ class Parts:
             where = self.database.engine.url.render_as_string(hide_password=True)
             raise CommandFailed(f"There are no tables in the database {where}\n{_NO_DATABASE}")
         await upgrade.check(self.database)
+
+    async def close(self) -> None:
+        """Let go of the database, if it was asked for."""
+        if "database" in vars(self):
+            await self.database.close()
 
     @cached_property
     def users(self) -> IUsers:

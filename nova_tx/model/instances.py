@@ -12,19 +12,29 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from nova_tx.block_devices import Mapped
+
 
 @dataclass(frozen=True)
 class InstanceType:
-    """A size of instance."""
+    """
+    A size of instance.
+
+    @ivar swap: in GB; like C{rxtx_quota}, in GB, and C{rxtx_cap}, in MB, kept for those who
+        ask, and nothing that guests get.
+    """
 
     name: str
     memory_mb: int
     vcpus: int
     local_gb: int
     flavorid: int
+    swap: int = 0
+    rxtx_quota: int = 0
+    rxtx_cap: int = 0
 
 
-#: Bexar's five types.                                          [spec/02 section 5]
+#: Bexar's five types; an operator may have made others of them.   [spec/02 section 5]
 INSTANCE_TYPES: dict[str, InstanceType] = {
     each.name: each
     for each in (
@@ -146,16 +156,15 @@ class ClientToken:
 @dataclass(frozen=True)
 class InstanceRequest:
     """
-    What RunInstances asks for, checked in form: the image is visible, the type exists.
+    What RunInstances asks for, checked in form: the image is visible.
 
     @ivar architecture: the image's.
-    @ivar block_devices: see L{Instance}.
     """
 
     image_id: str
     kernel_id: str | None
     ramdisk_id: str | None
-    instance_type: InstanceType
+    instance_type: str
     min_count: int
     max_count: int
     key_name: str | None
@@ -167,6 +176,6 @@ class InstanceRequest:
     architecture: str | None = None
     disable_api_termination: bool = False
     shutdown_behavior: str = "stop"
-    block_devices: str | None = None
+    block_devices: tuple[Mapped, ...] = ()
     tags: Mapping[str, str] = field(default_factory=dict)
     client_token: ClientToken | None = None

@@ -14,6 +14,7 @@ from nova_tx.operations.power import PowerControl
 from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.tags import Tags
+from nova_tx.operations.types import Types
 from nova_tx.operations.zones import Zones
 
 
@@ -32,3 +33,4 @@ class Operations:
     ipv6: Ipv6
     tags: Tags
     attributes: Attributes
+    types: Types

@@ -15,7 +15,7 @@ from nova_tx.flags import ImageFlags, QuotaFlags
 from nova_tx.ids import check_image_id
 from nova_tx.operations.clock import moment
 from nova_tx.operations.images import Images
-from nova_tx.operations.instances import check_behavior, check_user_data, type_called
+from nova_tx.operations.instances import check_behavior, check_user_data
 
 
 class Attributes:
@@ -52,7 +52,7 @@ class Attributes:
             attributes.resize,
             context,
             instance_id,
-            type_called(name),
+            name,
             self._quotas,
             moment(self._clock),
         )

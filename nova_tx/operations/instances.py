@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from twisted.internet.interfaces import IReactorTime
 from twisted.logger import Logger
 
-from nova_tx import block_devices, states
+from nova_tx import states
 from nova_tx.block_devices import Mapped
 from nova_tx.compute.client import ComputeClient
 from nova_tx.context import RequestContext, admin_context
@@ -24,11 +24,9 @@ from nova_tx.flags import ComputeFlags, Ec2Flags, ImageFlags, QuotaFlags
 from nova_tx.log import background
 from nova_tx.model.images import Image
 from nova_tx.model.instances import (
-    INSTANCE_TYPES,
     ClientToken,
     InstanceDetails,
     InstanceRequest,
-    InstanceType,
 )
 from nova_tx.operations.clock import moment
 from nova_tx.operations.idempotence import client_token
@@ -109,13 +107,13 @@ class Instances:
 
         @param token: a second request with it gets the reservation of the first, also
             if its image is gone meanwhile.
-        @raise InvalidInput: counts, type, user data, devices, tags or behaviour make no sense.
+        @raise InvalidInput: counts, user data, tags or behaviour make no sense.
         @raise ImageNotFound, ImageUnavailable: an image can't be used.
-        @raise QuotaExceeded, KeyPairNotFound, SecurityGroupNotFound,
-            ZoneNotFound, TokenMismatch, TokenOver: as L{nova_tx.db.reservations.reserve}.
+        @raise InvalidInput, InvalidBlockDevices, QuotaExceeded, KeyPairNotFound,
+            SecurityGroupNotFound, ZoneNotFound, TokenMismatch, TokenOver: as
+            L{nova_tx.db.reservations.reserve}.
         """
         minimum, maximum = counts(wanted.min_count, wanted.max_count)
-        instance_type = type_called(wanted.instance_type or self._default_type)
         check_user_data(wanted.user_data)
         claimed = client_token(context, "RunInstances", token, wanted)
         try:
@@ -129,7 +127,7 @@ class Instances:
             image_id=wanted.image_id,
             kernel_id=kernel_id,
             ramdisk_id=ramdisk_id,
-            instance_type=instance_type,
+            instance_type=wanted.instance_type or self._default_type,
             min_count=minimum,
             max_count=maximum,
             key_name=wanted.key_name,
@@ -141,7 +139,7 @@ class Instances:
             architecture=image.architecture,
             disable_api_termination=wanted.disable_api_termination,
             shutdown_behavior=check_behavior(wanted.shutdown_behavior or STOP),
-            block_devices=block_devices.written(wanted.block_devices, instance_type.local_gb),
+            block_devices=wanted.block_devices,
             tags=check_tags(wanted.tags),
             client_token=claimed,
         )
@@ -263,18 +261,6 @@ def counts(minimum: int | None, maximum: int | None) -> tuple[int, int]:
             f"Value ({most}) for parameter maxCount is invalid. It is less than minCount ({least})"
         )
     return least, most
-
-
-def type_called(name: str) -> InstanceType:
-    """
-    The size of that name.
-
-    @raise InvalidInput: there is none.
-    """
-    try:
-        return INSTANCE_TYPES[name]
-    except KeyError:
-        raise InvalidInput(f"Invalid value '{name}' for InstanceType.") from None
 
 
 def check_behavior(behavior: str) -> str:

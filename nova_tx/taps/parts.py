@@ -56,6 +56,7 @@ from nova_tx.operations.power import PowerControl
 from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.tags import Tags
+from nova_tx.operations.types import Types
 from nova_tx.operations.zones import Zones
 from nova_tx.process import IRunner, Runner
 from nova_tx.registry import by_name, choose, definitions, is_class
@@ -242,6 +243,7 @@ class Parts:
             ipv6=self.make(Ipv6),
             tags=self.make(Tags),
             attributes=self.make(Attributes),
+            types=self.make(Types),
         )
 
     @cached_property

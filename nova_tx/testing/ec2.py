@@ -59,6 +59,7 @@ from nova_tx.operations.power import PowerControl
 from nova_tx.operations.quotas import Quotas
 from nova_tx.operations.security_groups import SecurityGroups
 from nova_tx.operations.tags import Tags
+from nova_tx.operations.types import Types
 from nova_tx.operations.zones import Zones
 from nova_tx.rpc.interfaces import IRPC
 from nova_tx.scheduler.client import SchedulerClient
@@ -272,6 +273,7 @@ class Door:
             quotas=Quotas(database, flags.section(QuotaFlags)),
             ipv6=Ipv6(database),
             tags=Tags(database, self.images, ec2, self.clock),
+            types=Types(database),
             attributes=Attributes(
                 database,
                 images,

@@ -38,7 +38,7 @@ from nova_tx.errors import (
 )
 from nova_tx.flags import Flags, QuotaFlags
 from nova_tx.model.access import KeyPair
-from nova_tx.model.instances import INSTANCE_TYPES, InstanceDetails, InstanceRequest
+from nova_tx.model.instances import InstanceDetails, InstanceRequest
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 LONG_AGO = datetime(2000, 1, 1)
@@ -49,7 +49,7 @@ TINY = InstanceRequest(
     image_id="ami-tiny",
     kernel_id="aki-1",
     ramdisk_id=None,
-    instance_type=INSTANCE_TYPES["m1.tiny"],
+    instance_type="m1.tiny",
     min_count=1,
     max_count=1,
     key_name=None,
@@ -132,7 +132,7 @@ async def test_quota(database: Database) -> None:
     await database.run(instances.fail, 1, "no host")
     assert len(await boot(database)) == 1
     await database.run(quotas.set, "third", "cores", 3)
-    two_cores = INSTANCE_TYPES["m1.medium"]
+    two_cores = "m1.medium"
     third = RequestContext("joe", "third")
     with pytest.raises(QuotaExceeded, match="only run 1 more"):
         await boot(database, third, instance_type=two_cores, min_count=2, max_count=2)

@@ -31,7 +31,7 @@ from nova_tx.errors import (
 from nova_tx.flags import Flags, QuotaFlags
 from nova_tx.model.access import KeyPair
 from nova_tx.model.images import NewImage
-from nova_tx.model.instances import INSTANCE_TYPES, InstanceRequest, Tag
+from nova_tx.model.instances import InstanceRequest, Tag
 
 NOW = datetime(2011, 2, 15, 7, 28, 32)
 QUOTA = Flags.load([], [QuotaFlags]).section(QuotaFlags)
@@ -41,7 +41,7 @@ TINY = InstanceRequest(
     image_id="ami-tiny",
     kernel_id=None,
     ramdisk_id=None,
-    instance_type=INSTANCE_TYPES["m1.tiny"],
+    instance_type="m1.tiny",
     min_count=2,
     max_count=2,
     key_name=None,

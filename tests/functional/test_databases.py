@@ -57,7 +57,7 @@ from nova_tx.errors import (
 )
 from nova_tx.flags import QuotaFlags, SqlFlags
 from nova_tx.model.images import ImageChange, ImageSource
-from nova_tx.model.instances import INSTANCE_TYPES, ClientToken, InstanceRequest
+from nova_tx.model.instances import ClientToken, InstanceRequest
 from nova_tx.model.networks import FixedIp
 from nova_tx.testing.database import VARIABLE, tested_database
 from nova_tx.testing.databases import MariaDB, PostgreSQL, Server
@@ -144,7 +144,7 @@ async def boot(
         image_id="ami-tiny",
         kernel_id=None,
         ramdisk_id=None,
-        instance_type=INSTANCE_TYPES["m1.tiny"],
+        instance_type="m1.tiny",
         min_count=count,
         max_count=count,
         key_name=None,

@@ -7,6 +7,7 @@ import pytest
 from nova_tx.errors import InvalidInput
 from nova_tx.manage import catalogue
 from nova_tx.manage.catalogue import Category, NoChoice, WrongCount
+from nova_tx.manage.listing import Listing
 from nova_tx.manage.parts import Parts
 
 
@@ -17,27 +18,12 @@ async def list_(parts: Parts, name: str, size: int, count: int | None = None) ->
     """
 
 
-THINGS = Category("thing", {"list": list_}, False)
+def gather(parts: Parts, first: int, *rest: str, purge: bool = False) -> Listing[str]:
+    """Gather."""
+    return Listing(rest, str)
 
 
-def test_names() -> None:
-    """These categories and actions exist, categories in the order of Nova's listing."""
-    found = {name: list(each.actions) for name, each in catalogue.categories().items()}
-    assert list(found.items()) == [
-        ("user", ["admin", "create", "delete", "exports", "list", "modify", "revoke", "unlock"]),
-        (
-            "project",
-            ["add", "create", "delete", "environment", "list", "remove", "zipfile"],
-        ),
-        ("role", ["add", "has", "remove"]),
-        ("fixed", ["list"]),
-        ("network", ["create", "list"]),
-        ("vm", ["list"]),
-        ("service", ["list"]),
-        ("db", ["rotate_key", "sync", "version"]),
-        ("certificate", ["refresh", "revoke"]),
-        ("objectstore", ["check"]),
-    ]
+THINGS = Category("thing", {"list": list_})
 
 
 def test_every_action_is_explained() -> None:
@@ -73,8 +59,28 @@ def test_usage() -> None:
 
 def test_arguments() -> None:
     """Words become parameters by place, integers where the signature says so."""
-    assert catalogue.arguments(list_, ["7", "8"]) == {"name": "7", "size": 8}
-    assert catalogue.arguments(list_, ["a", "8", "-9"]) == {"name": "a", "size": 8, "count": -9}
+    assert catalogue.arguments(list_, ["7", "8"]) == (["7", 8], {})
+    assert catalogue.arguments(list_, ["a", "8", "-9"]) == (["a", 8, -9], {})
+    assert catalogue.arguments(list_, ["", "8", ""]) == (["", 8, None], {})
+
+
+def test_many_arguments() -> None:
+    """An action that takes any number of words gets all of them."""
+    assert catalogue.arguments(gather, ["1", "a", "b"]) == ([1, "a", "b"], {})
+    assert catalogue.arguments(gather, ["1"]) == ([1], {})
+    with pytest.raises(WrongCount):
+        catalogue.arguments(gather, [])
+
+
+def test_options() -> None:
+    """Options stand anywhere among the arguments; a list takes --json, which is none of its own."""
+    assert catalogue.options(gather) == ("--purge", "--json")
+    assert catalogue.arguments(gather, ["--purge", "1", "--json"]) == ([1], {"purge": True})
+    assert catalogue.arguments(gather, ["1", "--other"]) == ([1, "--other"], {})
+    assert catalogue.usage(THINGS, gather).endswith(
+        "thing gather FIRST [REST …] [--purge] [--json]"
+    )
+    assert catalogue.options(list_) == ()
 
 
 @pytest.mark.parametrize("words", [[], ["a"], ["a", "1", "2", "3"]])

@@ -7,9 +7,7 @@ import stat
 import subprocess
 import sys
 import zipfile
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -18,58 +16,15 @@ from sqlalchemy import create_engine, insert, update
 
 from nova_tx.db.engine import now
 from nova_tx.db.schema import fixed_ips, instances, lockouts, networks, services
+from nova_tx.manage.catalogue import categories
 from nova_tx.manage.main import main
 from nova_tx.objectstore.disk.store import New, Store
 from nova_tx.objectstore.facts import Bucket, Facts
+from nova_tx.testing.manage import Manage, Told, add_instance, write
 
-
-@dataclass(frozen=True)
-class Told:
-    """What a command said."""
-
-    code: int
-    out: str
-    err: str
-
-
-Manage = Callable[..., Told]
+CATEGORIES = "".join(f"\t{name}\n" for name in categories())
 
 NO_VPN = "No vpn data for project john_project\n"
-
-
-@pytest.fixture
-def bare(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> Manage:
-    """nova-manage in an empty directory, with a database that has no tables."""
-    monkeypatch.chdir(tmp_path)
-    conf = tmp_path / "cloud.conf"
-    conf.write_text(
-        f"--state_path={tmp_path}\n--my_ip=10.1.1.1\n--flat_network_dns=8.8.4.4\n"
-        "--rabbit_host=elsewhere\n"
-    )
-
-    def run(*words: str) -> Told:
-        code = main(["nova-manage", f"--flagfile={conf}", *words])
-        out, err = capsys.readouterr()
-        return Told(code, out, err)
-
-    return run
-
-
-@pytest.fixture
-def manage(bare: Manage) -> Manage:
-    """nova-manage with a database that is ready."""
-    assert bare("db", "sync") == Told(0, "", "")
-    return bare
-
-
-@pytest.fixture
-def john(manage: Manage) -> Manage:
-    """nova-manage of a cloud with john and his project, as the seed's slides have it."""
-    manage("user", "create", "john", "my-access-key", "a-super-secret-key")
-    assert manage("project", "create", "john_project", "john") == Told(0, "", "")
-    return manage
 
 
 # What is asked for.
@@ -79,8 +34,7 @@ def test_no_category(bare: Manage) -> None:
     """Without words the categories are listed, status 2."""
     assert bare() == Told(
         2,
-        "nova-manage category action [<args>]\nAvailable categories:\n"
-        "\tuser\n\tproject\n\trole\n\tfixed\n\tnetwork\n\tvm\n\tservice\n\tdb\n\tcertificate\n\tobjectstore\n",
+        f"nova-manage category action [<args>]\nAvailable categories:\n{CATEGORIES}",
         "",
     )
 
@@ -99,12 +53,11 @@ def test_no_match(bare: Manage) -> None:
     """What begins no name gets all names, status 2: the seed's misspelling, too."""
     assert bare("rolle", "add") == Told(
         2,
-        "rolle does not match any options:\n"
-        "\tuser\n\tproject\n\trole\n\tfixed\n\tnetwork\n\tvm\n\tservice\n\tdb\n\tcertificate\n\tobjectstore\n",
+        f"rolle does not match any options:\n{CATEGORIES}",
         "",
     )
     assert bare("service", "descrbe_resource", "HostC") == Told(
-        2, "descrbe_resource does not match any options:\n\tlist\n", ""
+        2, "descrbe_resource does not match any options:\n\tdisable\n\tenable\n\tlist\n", ""
     )
 
 
@@ -383,7 +336,7 @@ def test_zipfile_of_https(john: Manage, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "nova.zip") as packed:
         assert packed.namelist() == ["novarc", "pk.pem", "cert.pem", "cacert.pem", "ssl-ca.pem"]
         assert packed.read("ssl-ca.pem") == b"the CA"
-        assert b"export S3_URL=https://" in packed.read("novarc")
+        assert b'export S3_URL="https://' in packed.read("novarc")
 
 
 def test_zipfile_regions(john: Manage, tmp_path: Path) -> None:
@@ -589,41 +542,6 @@ def test_bad_roles(john: Manage) -> None:
 
 
 # What runs.
-
-
-def write(tmp_path: Path, *statements: object) -> None:
-    engine = create_engine(f"sqlite:///{tmp_path}/nova.sqlite")
-    with engine.begin() as connection:
-        for statement in statements:
-            connection.execute(statement)  # type: ignore[call-overload]
-    engine.dispose()
-
-
-def add_instance(tmp_path: Path, **changed: object) -> None:
-    row = {
-        "user_id": "john",
-        "project_id": "john_project",
-        "reservation_id": "r-1",
-        "launch_index": 0,
-        "image_id": "ami-1",
-        "kernel_id": "aki-1",
-        "state_description": "running",
-        "instance_type": "m1.tiny",
-        "memory_mb": 512,
-        "vcpus": 1,
-        "local_gb": 0,
-        "hostname": "i-00000001",
-        "host": "HostB",
-        "mac_address": "02:16:3e:00:00:01",
-        "launched_at": datetime(2011, 2, 15, 7, 28, 32, 999),
-        "availability_zone": "nova",
-        "display_name": "",
-        "display_description": "",
-        "locked": False,
-        "created_at": now(),
-        "deleted": False,
-    }
-    write(tmp_path, insert(instances).values({**row, **changed}))
 
 
 def test_network(manage: Manage) -> None:

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 from nova_tx.auth.database import DatabaseUsers
-from nova_tx.db import upgrade, user_secrets
+from nova_tx.bar import Bar
+from nova_tx.db import backups, upgrade, user_secrets
 from nova_tx.flags import SecretsFlags
-from nova_tx.manage.parts import Parts
+from nova_tx.manage.files import private_file
+from nova_tx.manage.parts import PATIENCE, Parts
 
 #: These commands are for databases that are not what the others need.
-ANY_VERSION = True
+DATABASE = "any"
+
+
+def backup(parts: Parts, file: str) -> None:
+    """
+    Write all that is in the database to a file, while daemons go on; whole, or not at all.
+
+    Of SQLite it is a database, of others what pg_dump or mysqldump says.
+    """
+    bar = Bar("writing", 1000, patience=PATIENCE)
+    try:
+        with private_file(file) as path:
+            backups.write(parts.database.engine, path, lambda done: bar.show(int(done * 1000)))
+    finally:
+        bar.end()
 
 
 async def rotate_key(parts: Parts) -> None:

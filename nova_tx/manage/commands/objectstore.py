@@ -9,14 +9,12 @@ from collections.abc import Callable
 
 from nova_tx.bar import Bar
 from nova_tx.flags import S3Flags
-from nova_tx.manage.parts import CommandFailed, Parts
+from nova_tx.manage.parts import PATIENCE, CommandFailed, Parts
 from nova_tx.objectstore.disk.check import Check, Finding, size_of
 
 #: Nothing is asked of the database.
-ANY_VERSION = True
+DATABASE = "none"
 
-#: Seconds that a person waits without being told how far it is.
-_PATIENCE = 2.0
 #: The number of the system call ioprio_set.
 _IOPRIO_SET = {"x86_64": 251, "aarch64": 30}
 _OF_THIS_PROCESS, _IDLE = 1, 3 << 13
@@ -32,7 +30,7 @@ def check(parts: Parts) -> None:
     if not os.path.isdir(path):
         raise CommandFailed(f"there is no directory {path}")
     _make_way()
-    bar = Bar("checking", size_of(path), patience=_PATIENCE)
+    bar = Bar("checking", size_of(path), patience=PATIENCE)
     looking = Check(path, bar.show)
     damaged = left = 0
     try:

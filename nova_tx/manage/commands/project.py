@@ -4,13 +4,19 @@ from __future__ import annotations
 
 import sys
 
+from sqlalchemy import Connection
+
 from nova_tx.auth import credentials
-from nova_tx.db import networks
+from nova_tx.db import networks, quotas
 from nova_tx.db import projects as rows
 from nova_tx.errors import AuthorityError, InUse
-from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, S3Flags
+from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, QuotaFlags, S3Flags
 from nova_tx.manage.files import write_private
+from nova_tx.manage.listing import Listing
 from nova_tx.manage.parts import CommandFailed, Parts
+from nova_tx.model.users import Project
+
+ALIAS = "account"
 
 _NO_AUTHORITY = """\
 The above error may show that the certificate db has not been created.
@@ -51,16 +57,43 @@ async def environment(parts: Parts, project: str, user: str, file: str = "novarc
     write_private(file, text.encode())
 
 
-async def list_(parts: Parts) -> None:
+async def list_(parts: Parts) -> Listing[Project]:
     """Print the names of all projects."""
-    for project in await parts.users.projects():
-        print(project.id)
+    return Listing(await parts.users.projects(), lambda each: each.id)
+
+
+async def modify(parts: Parts, name: str, manager: str, description: str | None = None) -> None:
+    """Give a project another manager, or description; '' leaves the manager as it is."""
+    await parts.users.modify_project(name, manager or None, description)
+
+
+async def quota(
+    parts: Parts, project: str, key: str | None = None, value: int | None = None
+) -> Listing[tuple[str, int]]:
+    """Print a project's quotas, after setting one if KEY is given; VALUE '' is the flag's."""
+    await parts.users.project(project)
+    found = await parts.database.run(_quota, parts, project, key, value)
+    return Listing(found.items(), lambda each: f"{each[0]}: {each[1]}", lambda each: dict((each,)))
+
+
+def _quota(
+    txn: Connection, parts: Parts, project: str, key: str | None, value: int | None
+) -> dict[str, int]:
+    if key is not None:
+        quotas.set(txn, project, key, value)
+    return quotas.effective(txn, project, parts.section(QuotaFlags))
 
 
 async def remove(parts: Parts, project: str, user: str) -> None:
     """End a user's membership in a project, and the roles and certificates for it."""
     await parts.users.remove_member(user, project)
     await parts.revoke(user, project)
+
+
+async def scrub(parts: Parts, project: str) -> None:
+    """Free a project's network, and delete its security groups; not while it has instances."""
+    await parts.users.project(project)
+    await parts.database.run(rows.scrub, project)
 
 
 async def zipfile(parts: Parts, project: str, user: str, file: str = "nova.zip") -> None:

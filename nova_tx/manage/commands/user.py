@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from nova_tx.db import lockouts
 from nova_tx.errors import UserNotFound
+from nova_tx.manage.listing import Listing
 from nova_tx.manage.parts import Parts
 from nova_tx.model.users import User
 
@@ -37,10 +40,9 @@ async def exports(parts: Parts, name: str) -> None:
     _print(user)
 
 
-async def list_(parts: Parts) -> None:
+async def list_(parts: Parts) -> Listing[User]:
     """Print the names of all users."""
-    for user in await parts.users.users():
-        print(user.id)
+    return Listing(await parts.users.users(), lambda each: each.id, _facts)
 
 
 async def modify(parts: Parts, name: str, access: str, secret: str, admin: str) -> None:
@@ -63,6 +65,11 @@ async def unlock(parts: Parts, name: str) -> None:
     user = await parts.users.user(name)
     if not await parts.database.run(lockouts.forgive, user.access_key):
         print(f"User {name} has no failed authentications")
+
+
+def _facts(user: User) -> Mapping[str, object]:
+    """All but the secret."""
+    return {name: value for name, value in vars(user).items() if name != "secret_key"}
 
 
 def _print(user: User) -> None:

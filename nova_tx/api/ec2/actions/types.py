@@ -11,7 +11,7 @@ from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.api.ec2.listing import Listing, Noun, Values
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, NotFound
-from nova_tx.model.instances import INSTANCE_TYPES, InstanceType
+from nova_tx.model.instances import InstanceType
 
 
 class InstanceTypeNotFound(NotFound):
@@ -158,16 +158,13 @@ class DescribeInstanceTypes(Action):
         names: tuple[str, ...] = schema.texts("InstanceType")
 
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
-        unknown = set(params.names) - INSTANCE_TYPES.keys()
+        there = await self.operations.types.types()
+        unknown = set(params.names) - there.keys()
         if unknown:
             raise InstanceTypeNotFound(
                 f"The following supplied instance types do not exist: [{min(unknown)}]"
             )
-        wanted = [
-            kind
-            for kind in INSTANCE_TYPES.values()
-            if not params.names or kind.name in params.names
-        ]
+        wanted = [kind for kind in there.values() if not params.names or kind.name in params.names]
         found, more = TYPES.page(wanted, params, params.names)
         if dialect.types_of_aws:
             return {"instanceTypeSet": [_answer(kind) for kind in found], **more}
@@ -213,7 +210,8 @@ class DescribeInstanceTypeOfferings(Action):
     async def run(self, context: RequestContext, params: Params, dialect: Dialect) -> Content:
         location_type = params.location_type or "region"
         places = await self._places(location_type)
-        offered = [Offering(kind, place) for kind in INSTANCE_TYPES for place in places]
+        kinds = await self.operations.types.types()
+        offered = [Offering(kind, place) for kind in kinds for place in places]
         found, more = OFFERINGS.page(offered, params)
         return {
             "instanceTypeOfferingSet": [

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from nova_tx.api.ec2.action import SUPERUSERS, Action
 from nova_tx.api.ec2.dialect import Content, Dialect
 from nova_tx.context import RequestContext
-from nova_tx.model.instances import INSTANCE_TYPES
 
 
 class DescribeInstanceTypes(Action):
@@ -29,6 +28,6 @@ class DescribeInstanceTypes(Action):
                     "diskGb": each.local_gb,
                     "flavorId": each.flavorid,
                 }
-                for each in INSTANCE_TYPES.values()
+                for each in (await self.operations.types.types()).values()
             ]
         }
