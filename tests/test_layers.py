@@ -82,8 +82,11 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     "api": ("operations", "auth", "auth.interfaces"),
     # the objectstore is the registry of images: it keeps their rows, reads their bundles
     "objectstore": ("operations", "auth", "auth.interfaces", "db", "image", "image.interfaces"),
-    # also what the objectstore keeps, to be checked
-    "manage": ("operations", "objectstore", "auth", "auth.interfaces", "db", *CLIENTS),
+    # also what the objectstore keeps, and what flags name, to be checked
+    "manage": (
+        *("operations", "objectstore", "auth", "auth.interfaces", "db", *CLIENTS),
+        *("rpc", "virt"),
+    ),
 }
 #: They put the rest together: may import everything, and only they import them.
 COMPOSE = ("local", "taps", "testing")

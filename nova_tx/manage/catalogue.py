@@ -9,7 +9,8 @@ takes C{--json}.  A module may say of itself:
 
   - C{DATABASE}: what it needs, one of L{TABLES} (the default), L{ANY}, L{NONE};
   - C{REACTOR}: that its coroutines wait for something that is yet to happen;
-  - C{ALIAS}: another name of it.
+  - C{ALIAS}: another name of it;
+  - C{PATIENCE}: seconds that a transaction may take, if L{PATIENCE} are too few.
 """
 
 from __future__ import annotations
@@ -30,6 +31,8 @@ T = TypeVar("T")
 #: What a category needs of the database: tables of this program's version, a database whatever
 #: is in it, nothing.
 TABLES, ANY, NONE = "tables", "any", "none"
+#: Seconds that a transaction may take.
+PATIENCE = 10.0
 #: The word that asks a list for JSON.
 JSON = "--json"
 
@@ -47,12 +50,14 @@ class Category:
 
     @ivar database: L{TABLES}, L{ANY} or L{NONE}.
     @ivar reactor: they need one that runs.
+    @ivar patience: seconds that a transaction may take.
     """
 
     name: str
     actions: Mapping[str, Callable[..., Any]]
     database: str = TABLES
     reactor: bool = False
+    patience: float = PATIENCE
 
     @property
     def itself(self) -> Callable[..., Any] | None:
@@ -90,6 +95,7 @@ def categories() -> dict[str, Category]:
             dict(sorted(actions.items())),
             getattr(module, "DATABASE", TABLES),
             getattr(module, "REACTOR", False),
+            getattr(module, "PATIENCE", PATIENCE),
         )
         alias = getattr(module, "ALIAS", None)
         if alias:
@@ -138,6 +144,11 @@ def options(action: Callable[..., Any]) -> tuple[str, ...]:
     named = inspect.signature(action).parameters.values()
     found = tuple(f"--{each.name}" for each in named if each.kind is each.KEYWORD_ONLY)
     return (*found, JSON) if lists(action) else found
+
+
+def names(action: Callable[..., Any]) -> list[str]:
+    """What an action's arguments are called, in order."""
+    return [each.name.upper() for each in _parameters(action)]
 
 
 def lists(action: Callable[..., Any]) -> bool:

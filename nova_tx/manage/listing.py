@@ -23,12 +23,14 @@ class Listing(Generic[T]):
     @ivar line: how a person reads it.
     @ivar facts: how a program reads it: names, and what JSON can say, or times.
     @ivar header: what a person reads above.
+    @ivar failure: why the command fails, though it lists.
     """
 
     found: Iterable[T]
     line: Callable[[T], str]
     facts: Callable[[T], Mapping[str, object]] = vars
     header: str | None = None
+    failure: str | None = None
 
     def text(self) -> Iterator[str]:
         """The list as a person reads it, in pieces."""

@@ -53,7 +53,8 @@ def _main(argv: Sequence[str]) -> int:
     except StartupError as error:
         if not _asks_for_check(words):
             return _complain(str(error))
-        flags = Flags.load(words[-2:], SECTIONS)  # it finds out by itself what is wrong
+        # it finds out by itself what is wrong
+        flags = Flags.load(words[-3 if words[-1] == catalogue.JSON else -2 :], SECTIONS)
     if flags is None:
         return 1
     if not _asks_for_check(flags.positional):
@@ -89,6 +90,7 @@ def _with_flagfile(program: str, words: list[str]) -> list[str]:
 
 def _asks_for_check(words: Sequence[str]) -> bool:
     """Whether a command line ends with C{config check}, which is for flags that are wrong."""
+    words = words[:-1] if words[-1:] == [catalogue.JSON] else words
     try:
         category = catalogue.choose(words[-2], catalogue.categories())
         return catalogue.choose(words[-1], category.actions).__module__.endswith(".config")
@@ -123,7 +125,9 @@ def _command(program: str, flags: Flags, argv: list[str]) -> int:
         return 1
     except NovaError as error:
         return _complain(str(error))
-    parts = Parts(flags, _with_flagfile(program, argv), catalogue.JSON in words[2:])
+    parts = Parts(
+        flags, category.patience, _with_flagfile(program, argv), catalogue.JSON in words[2:]
+    )
     return _run(parts, category, functools.partial(action, parts, *arguments, **options))
 
 
@@ -135,6 +139,8 @@ def _run(parts: Parts, category: Category, action: Callable[[], Any]) -> int:
             for piece in done.json() if parts.json else done.text():
                 sys.stdout.write(piece)
             sys.stdout.flush()
+            if done.failure:
+                return _complain(done.failure)
     except CommandFailed as error:
         return _complain(str(error), error.code)
     except (NovaError, StartupError) as error:

@@ -53,7 +53,7 @@ SECTIONS = (
 )
 
 #: Seconds that a person waits without being told how far it is.
-PATIENCE = 2.0
+UNTOLD = 2.0
 
 _NO_DATABASE = """\
 The above error may show that the database has not been created.
@@ -92,12 +92,16 @@ class Parts:
     commands make for themselves that say so, see L{nova_tx.manage.catalogue}.)
     """
 
-    def __init__(self, flags: Flags, argv: Sequence[str] = (), json: bool = False) -> None:
+    def __init__(
+        self, flags: Flags, patience: float, argv: Sequence[str] = (), json: bool = False
+    ) -> None:
         """
+        @param patience: seconds that a transaction may take.
         @param argv: the command line, to be read again by who finds faults in it.
         @param json: lists are for programs.
         """
         self._flags = flags
+        self._patience = patience
         self.argv = argv
         self.json = json
 
@@ -108,7 +112,8 @@ class Parts:
     @cached_property
     def database(self) -> Database:
         """The database; a person waits, so it is tried once."""
-        return Database(replace(self.section(SqlFlags), sql_max_retries=1), _Wall(), inline=True)
+        once = replace(self.section(SqlFlags), sql_max_retries=1)
+        return Database(once, _Wall(), inline=True, patience=self._patience)
 
     async def open(self, any_version: bool) -> None:
         """

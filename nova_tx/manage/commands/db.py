@@ -7,7 +7,7 @@ from nova_tx.bar import Bar
 from nova_tx.db import backups, upgrade, user_secrets
 from nova_tx.flags import SecretsFlags
 from nova_tx.manage.files import private_file
-from nova_tx.manage.parts import PATIENCE, Parts
+from nova_tx.manage.parts import UNTOLD, Parts
 
 #: These commands are for databases that are not what the others need.
 DATABASE = "any"
@@ -19,7 +19,7 @@ def backup(parts: Parts, file: str) -> None:
 
     Of SQLite it is a database, of others what pg_dump or mysqldump says.
     """
-    bar = Bar("writing", 1000, patience=PATIENCE)
+    bar = Bar("writing", 1000, patience=UNTOLD)
     try:
         with private_file(file) as path:
             backups.write(parts.database.engine, path, lambda done: bar.show(int(done * 1000)))

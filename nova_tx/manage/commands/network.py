@@ -7,8 +7,11 @@ from nova_tx.db import networks
 from nova_tx.db.networks import Vlans
 from nova_tx.flags import NetworkFlags
 from nova_tx.manage.listing import Listing
-from nova_tx.manage.parts import PATIENCE, Parts
+from nova_tx.manage.parts import UNTOLD, Parts
 from nova_tx.model.networks import Network
+
+#: Hundreds of thousands of addresses are made in one transaction.
+PATIENCE = 600.0
 
 _ROW = "%-18s\t%-15s\t%-15s\t%-15s"
 
@@ -31,7 +34,7 @@ async def create(
     flags = parts.section(NetworkFlags)
     count = flags.num_networks if num is None else num
     size = flags.network_size if size is None else size
-    bar = Bar("creating addresses", max(count * size, 1), patience=PATIENCE)
+    bar = Bar("creating addresses", max(count * size, 1), patience=UNTOLD)
     try:
         await parts.database.run(
             networks.create,

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from nova_tx.bar import Bar
 from nova_tx.flags import S3Flags
-from nova_tx.manage.parts import PATIENCE, CommandFailed, Parts
+from nova_tx.manage.parts import UNTOLD, CommandFailed, Parts
 from nova_tx.objectstore.disk.check import Check, Finding, size_of
 
 #: Nothing is asked of the database.
@@ -30,7 +30,7 @@ def check(parts: Parts) -> None:
     if not os.path.isdir(path):
         raise CommandFailed(f"there is no directory {path}")
     _make_way()
-    bar = Bar("checking", size_of(path), patience=PATIENCE)
+    bar = Bar("checking", size_of(path), patience=UNTOLD)
     looking = Check(path, bar.show)
     damaged = left = 0
     try:

@@ -1,0 +1,115 @@
+"""Flag files, line by line: every mistake, not only the first."""
+
+from __future__ import annotations
+
+import os
+import re
+import stat
+from collections.abc import Sequence
+
+from nova_tx.errors import StartupError
+from nova_tx.flags import Flags, sections
+from nova_tx.manage.checks.finding import OK, WARNING, WRONG, Finding
+
+#: Lines with a password in them.
+_SECRETS = (
+    re.compile(r"^\s*--?(rabbit_password|glance_auth_token)\b"),
+    re.compile(r"^\s*--?sql_connection\b.*://[^/@:]*:[^/@]+@"),
+)
+
+
+class FlagFiles:
+    """
+    What is wrong in a command line and in the flag files that it names.
+
+    @ivar findings: of all of it.
+    @ivar good: a command line of what can be understood.
+    """
+
+    def __init__(self, words: Sequence[str]) -> None:
+        self.findings: list[Finding] = []
+        self.good: list[str] = []
+        self._read: list[str] = []
+        self._words(words)
+        if not self.findings:
+            files = ", ".join(self._read) or "none; every flag has its default"
+            self.findings.append(Finding(OK, "flags", f"flag files: {files}"))
+
+    def flags(self) -> Flags | None:
+        """The flags as far as they can be understood; None if they contradict each other."""
+        try:
+            return Flags.load(self.good, sections())
+        except StartupError as error:
+            self._wrong(str(error), "correct it; nothing else can be tried before")
+            return None
+
+    def _words(self, words: Sequence[str]) -> None:
+        """The flags of the command line, up to the first word that is none."""
+        remaining = list(words)
+        while remaining and remaining[0].startswith("-"):
+            word = remaining.pop(0)
+            name, equals, value = word.lstrip("-").partition("=")
+            if name == "flagfile":
+                path = value if equals else (remaining.pop(0) if remaining else "")
+                self._file(path, ())
+                continue
+            tried = [word]
+            if not equals and not self._understood(tried) and remaining:
+                tried.append(remaining.pop(0))
+            self._try(tried, "")
+
+    def _file(self, path: str, seen: tuple[str, ...]) -> None:
+        path = os.path.realpath(os.path.expanduser(path))
+        if path in seen:
+            return
+        try:
+            with open(path, encoding="utf-8") as file:
+                lines = file.read().splitlines()
+        except (OSError, UnicodeDecodeError) as error:
+            reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+            self._wrong(f"can't read flag file {path}: {reason}", "name another by --flagfile")
+            return
+        self._read.append(path)
+        for number, line in enumerate(lines, 1):
+            text = line.strip()
+            if not text or text.startswith(("#", "//")):
+                continue
+            words = [text] if "=" in text.split(None, 1)[0] else text.split(None, 1)
+            name, equals, value = words[0].lstrip("-").partition("=")
+            if name == "flagfile":
+                self._file(value if equals else "".join(words[1:]), (*seen, path))
+            else:
+                self._try(words, f"{path}:{number}: ")
+        self._private(path, lines)
+
+    def _private(self, path: str, lines: Sequence[str]) -> None:
+        secret = [each for each in _SECRETS if any(map(each.search, lines))]
+        if secret and stat.S_IMODE(os.stat(path).st_mode) & 0o007:
+            text = f"{path} has a password in it, and everybody on this host can read it"
+            self.findings.append(Finding(WARNING, "flags", text, f"chmod 640 {path}"))
+
+    def _try(self, words: Sequence[str], where: str) -> None:
+        """Take what can be understood, name what can't."""
+        if not words[0].startswith("-"):
+            self._wrong(f"{where}{words[0]!r} is not a flag", "flags begin with --")
+            return
+        try:
+            Flags.load(list(words), sections())
+        except StartupError as error:
+            if where and str(error).startswith("unknown flag"):
+                text = f"{where}{error.args[0].replace(';', ' is ignored;', 1)}"
+                self.findings.append(Finding(WARNING, "flags", text, "correct it, or take it out"))
+                return
+            if "names no flag" not in str(error):
+                self._wrong(f"{where}{error}", "correct it, or take it out")
+                return
+        self.good += words
+
+    def _understood(self, words: Sequence[str]) -> bool:
+        try:
+            return not Flags.load(list(words), sections()).positional
+        except StartupError as error:
+            return "needs a value" not in str(error)
+
+    def _wrong(self, text: str, advice: str) -> None:
+        self.findings.append(Finding(WRONG, "flags", text, advice))
