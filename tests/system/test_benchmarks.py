@@ -37,6 +37,7 @@ CHECKOUT = Path(__file__).parents[2]
         ),
         ("s3", ["PUT of 1 KiB, 1 client", "GET of 4 MiB, 16 clients", "times nginx", "stall"]),
         ("s3_memory", ["peak over idle", "8 PUTs of 64 MiB at once", "GET of 1 KiB meanwhile"]),
+        ("manage", ["network create of 10", "user list", "fixed list --json", "times python3"]),
         ("idle", ["start-up to serving", "idle: CPU", "idle: RSS", "times bare twistd web"]),
     ],
 )

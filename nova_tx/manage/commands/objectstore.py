@@ -6,11 +6,14 @@ import ctypes
 import os
 import platform
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from nova_tx.bar import Bar
 from nova_tx.flags import S3Flags
 from nova_tx.manage.parts import UNTOLD, CommandFailed, Parts
-from nova_tx.objectstore.disk.check import Check, Finding, size_of
+
+if TYPE_CHECKING:
+    from nova_tx.objectstore.disk.check import Finding
 
 #: Nothing is asked of the database.
 DATABASE = "none"
@@ -26,6 +29,9 @@ def check(parts: Parts) -> None:
 
     The daemon may run meanwhile, and comes first.
     """
+    # the other commands start sooner without it
+    from nova_tx.objectstore.disk.check import Check, size_of
+
     path = parts.section(S3Flags).buckets_path
     if not os.path.isdir(path):
         raise CommandFailed(f"there is no directory {path}")
