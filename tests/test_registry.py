@@ -194,5 +194,8 @@ def test_commands() -> None:
         ("instance_type", "create delete list"),
         ("flavor", found["instance_type"]),
         ("certificate", "refresh revoke"),
+        ("completion", "bash zsh"),
+        ("config", "check"),
         ("objectstore", "check"),
+        ("status", "status"),
     ]
