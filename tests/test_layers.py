@@ -85,7 +85,7 @@ ALLOWED: dict[str, tuple[str, ...]] = {
     # also what the objectstore keeps, and what flags name, to be checked
     "manage": (
         *("operations", "objectstore", "auth", "auth.interfaces", "db", *CLIENTS),
-        *("rpc", "virt"),
+        *("image", "rpc", "virt"),
     ),
 }
 #: They put the rest together: may import everything, and only they import them.

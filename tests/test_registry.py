@@ -192,6 +192,7 @@ def test_commands() -> None:
         ("log", "request"),
         ("db", "backup rotate_key sync version"),
         ("instance_type", "create delete list"),
+        ("image", "all_register convert image_register kernel_register ramdisk_register"),
         ("flavor", found["instance_type"]),
         ("certificate", "refresh revoke"),
         ("completion", "bash zsh"),

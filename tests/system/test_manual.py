@@ -6,6 +6,7 @@ The guests are fake; L{test_first_ten_minutes} logs in to real ones.
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -255,3 +256,50 @@ def test_the_manual(cloud: Daemons, tmp_path: Path) -> None:
     assert not wrong, "\n".join(wrong)
     assert (home / "novarc").stat().st_mode & 0o777 == 0o600
     assert (home / "test.pem").stat().st_mode & 0o777 == 0o600
+
+
+def manage(environment: dict[str, str], *words: object) -> subprocess.CompletedProcess[str]:
+    """nova-manage of the cloud."""
+    argv = [f"{environment['HOME']}/bin/nova-manage", *map(str, words)]
+    return subprocess.run(
+        argv, env=environment, stdin=subprocess.DEVNULL, capture_output=True, text=True
+    )
+
+
+def test_images_from_files(cloud: Daemons, tmp_path: Path) -> None:
+    """Kernel, ramdisk and disk are registered from files, and old ones converted; leaving none."""
+    home = tmp_path / "home"
+    environment = furnish(home, cloud)
+    boot = ("maverick-uec-amd64.img", "vmlinuz-virtual", "initrd-virtual")
+    words = ("image", "all_register", *(home / name for name in boot), "admin", "three", "F")
+    done = manage(environment, *words)
+    assert (done.returncode, done.stderr) == (0, ""), done
+    line = r"Image registered to (ami-\w{8}) \(\1\)\."
+    kernel, ramdisk, disk = (found[1] for found in re.finditer(line, done.stdout))
+    (image,) = cloud.ec2.describe_images(ImageIds=[disk])["Images"]
+    assert (image["KernelId"], image["RamdiskId"], image["Name"]) == (kernel, ramdisk, "three")
+    assert (image["State"], image["Public"]) == ("available", False)
+    again = manage(environment, "image", "image_register", home / boot[0], "admin", "three")
+    assert again.returncode == 1 and again.stderr.startswith("Failed to register /"), again
+    missing = manage(environment, "image", "kernel_register", home / "none", "admin")
+    assert missing.stderr.endswith("none: No such file or directory\n"), missing
+    nobody = manage(environment, "image", "ramdisk_register", home / boot[2], "nobody")
+    assert nobody.stderr.endswith(': Project "nobody" not found\n'), nobody
+    old = tmp_path / "old"
+    for name, facts in (
+        ("ami-machine", {"imageType": "machine", "kernelId": "aki-kernel", "isPublic": True}),
+        ("aki-kernel", {"imageType": "kernel"}),
+    ):
+        (old / name).mkdir(parents=True)
+        (old / name / "image").write_bytes(b"content" * 1000)
+        said = {"imageId": name, "imageOwnerId": "admin", "architecture": "x86_64", **facts}
+        (old / name / "info.json").write_text(json.dumps(said))
+    (old / "broken").mkdir()
+    done = manage(environment, "image", "convert", old)
+    assert done.returncode == 1
+    assert done.stderr.startswith(f"Failed to load {old}/broken/info.json.\n"), done
+    new = dict(re.findall(r"Image (\S+) converted to (ami-\w{8}) \(", done.stdout))
+    (image,) = cloud.ec2.describe_images(ImageIds=[new["ami-machine"]])["Images"]
+    assert (image["KernelId"], image["Public"]) == (new["aki-kernel"], True)
+    buckets = [each["Name"] for each in cloud.s3.list_buckets()["Buckets"]]
+    assert not [name for name in buckets if name.startswith("nova-manage-")]
