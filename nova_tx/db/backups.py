@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import sqlite3
 import subprocess
 from collections.abc import Callable
@@ -33,7 +34,8 @@ def write(engine: Engine, path: str, told: Callable[[float], object] = lambda _:
             _dump(("pg_dump", "--no-password", *_where(url, "--port", "--username")), url, path)
         case _:
             words = ("--single-transaction", "--routines", "--hex-blob")
-            _dump(("mysqldump", *words, *_where(url, "--port", "--user")), url, path)
+            program = "mysqldump" if shutil.which("mysqldump") else "mariadb-dump"
+            _dump((program, *words, *_where(url, "--port", "--user")), url, path)
 
 
 def _sqlite(engine: Engine, path: str, told: Callable[[float], object]) -> None:
@@ -55,7 +57,9 @@ def _sqlite(engine: Engine, path: str, told: Callable[[float], object]) -> None:
 
 def _where(url: URL, port: str, user: str) -> list[str]:
     """How these programs are told which database is meant; the password is not among it."""
-    words = [f"--host={url.host}"] if url.host else []
+    host, socket = url.host or url.query.get("host"), url.query.get("unix_socket")
+    words = [f"--host={host}"] if host else []
+    words += [f"--socket={socket}"] if socket else []
     words += [f"{port}={url.port}"] if url.port else []
     words += [f"{user}={url.username}"] if url.username else []
     return [*words, str(url.database)]

@@ -126,6 +126,38 @@ async def test_create_many(database: Database) -> None:
     assert await database.read(count) == 256_000
 
 
+async def test_told(database: Database) -> None:
+    """Who waits is told how many addresses are made, up to all of them."""
+    told: list[int] = []
+
+    def create(txn: Connection) -> None:
+        networks.create(txn, "10.0.0.0/16", 3, 8192, "br100", told=told.append)
+
+    await database.run(create)
+    assert told == [10_000, 20_000, 24_576]
+
+
+async def test_high_end(database: Database) -> None:
+    """With VLANs, the third address is the VPN server's, and the last are its clients'."""
+
+    def create(txn: Connection) -> Any:
+        vlans = networks.Vlans(100, 1000, vpn_clients=3)
+        return networks.create(txn, "10.0.0.0/28", 1, 16, "br100", vlans=vlans)
+
+    [made] = await database.run(create)
+    assert await database.read(guests, made.id) == [f"10.0.0.{n}" for n in range(3, 12)]
+
+
+async def test_no_room_for_guests(database: Database) -> None:
+    """A network with VLAN that is too small for a guest is refused."""
+
+    def create(txn: Connection) -> Any:
+        return networks.create(txn, "10.0.0.0/30", 1, 4, "br100", vlans=networks.Vlans(1, 1))
+
+    with pytest.raises(InvalidInput, match="a network of 4 addresses has none left for guests"):
+        await database.run(create)
+
+
 async def test_claim(database: Database) -> None:
     """The first host to ask carries the networks, also later ones; the second carries none."""
     made = await database.run(networks.create, "10.0.0.0/28", 2, 8, "br100")

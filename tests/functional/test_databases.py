@@ -17,7 +17,7 @@ from typing import Any, TypeVar
 
 import pytest
 import pytest_twisted
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
@@ -29,6 +29,7 @@ from nova_tx.context import RequestContext, Seal
 from nova_tx.db import (
     addresses,
     announced_images,
+    backups,
     client_tokens,
     image_permissions,
     images,
@@ -44,7 +45,7 @@ from nova_tx.db import (
 from nova_tx.db import instances as instance_rows
 from nova_tx.db.clock import utc_now
 from nova_tx.db.engine import Database
-from nova_tx.db.schema import instances, metadata
+from nova_tx.db.schema import instances, metadata, users
 from nova_tx.db.schema import quotas as quota_rows
 from nova_tx.errors import (
     DuplicateImageName,
@@ -186,6 +187,21 @@ def test_migrated(server: Server) -> None:
     assert upgrade.current(database.engine) == upgrade.head()
     with database.engine.begin() as txn:
         txn.exec_driver_sql(f"DROP TABLE {upgrade.TABLE}")
+    database.engine.dispose()
+
+
+def test_backup(server: Server, tmp_path: Path) -> None:
+    """A copy has every row of each kind of database; of SQLite it is one."""
+    database = on(server)
+    metadata.create_all(database.engine)
+    row = {"id": "ann", "access_key": "a-key", "secret_key": "s", "created_at": NOW}
+    with database.engine.begin() as txn:
+        txn.execute(insert(users).values(**row, is_admin=False))
+    copy = tmp_path / "copy"
+    backups.write(database.engine, str(copy))
+    assert b"a-key" in copy.read_bytes()
+    with database.engine.begin() as txn:
+        txn.execute(delete(users))
     database.engine.dispose()
 
 
