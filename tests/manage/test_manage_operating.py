@@ -82,6 +82,8 @@ def test_quota(john: Manage) -> None:
     assert john("project", "quota", "john_project") == Told(0, usual, "")
     told = john("account", "quota", "john_project", "cores", "7")
     assert told.out == usual.replace("cores: 20", "cores: 7")
+    facts = json.loads(john("project", "quota", "john_project", "--json").out)
+    assert facts[1] == {"key": "cores", "quota": 7}
     assert john("project", "quota", "john_project", "cores", "").out == usual
     assert john("project", "quota", "john_project", "disks", "7").err.startswith("no quota")
     assert john("project", "quota", "john_project", "cores", "-1").code == 1

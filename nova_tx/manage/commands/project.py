@@ -73,7 +73,11 @@ async def quota(
     """Print a project's quotas, after setting one if KEY is given; VALUE '' is the flag's."""
     await parts.users.project(project)
     found = await parts.database.run(_quota, parts, project, key, value)
-    return Listing(found.items(), lambda each: f"{each[0]}: {each[1]}", lambda each: dict((each,)))
+    return Listing(
+        found.items(),
+        lambda each: f"{each[0]}: {each[1]}",
+        lambda each: {"key": each[0], "quota": each[1]},
+    )
 
 
 def _quota(
