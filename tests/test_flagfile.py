@@ -161,10 +161,10 @@ def test_shared_file(flag_file: Any) -> None:
 
 def test_unknown_in_file(flag_file: Any) -> None:
     """A flag that nobody knows is passed over with a warning: where, and what was meant."""
-    found = load(flag_file("--quota_volumes 10\n--rabbit-host=x\n--s3_port=1\n"))
+    found = load(flag_file("--max_gigabytes 10\n--rabbit-host=x\n--s3_port=1\n"))
     assert found.section(S3Flags).s3_port == 1
     [one, two] = found.warnings
-    assert ":1: unknown flag --quota_volumes is ignored" in one
+    assert ":1: unknown flag --max_gigabytes is ignored" in one
     assert ":2: unknown flag --rabbit-host is ignored; did you mean --rabbit_host?" in two
 
 
