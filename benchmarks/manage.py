@@ -18,9 +18,9 @@ from pathlib import Path
 from sqlalchemy import Connection, create_engine, insert
 
 from benchmarks.figures import Figure, median
+from nova_tx import installed
 from nova_tx.db.engine import now
 from nova_tx.db.schema import projects, user_project_association, users
-from nova_tx.local.places import checkout
 
 _MAIN = "import sys; from nova_tx.manage.main import main; sys.exit(main(sys.argv))"
 #: Users of a project.
@@ -64,7 +64,7 @@ def _run(directory: Path, words: str) -> float:
     subprocess.run(
         argv,
         cwd=directory,
-        env={**os.environ, "PYTHONPATH": str(checkout())},
+        env={**os.environ, "PYTHONPATH": installed.base()},
         stdout=subprocess.DEVNULL,
         check=True,
     )
