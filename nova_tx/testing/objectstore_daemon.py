@@ -41,11 +41,19 @@ class ObjectstoreDaemon:
     @ivar directory: of all its files.
     """
 
-    def __init__(self, directory: Path, *flags: str, authority: Authority | None = None) -> None:
+    def __init__(
+        self,
+        directory: Path,
+        *flags: str,
+        authority: Authority | None = None,
+        launch: str = "nova_tx.taps.launch",
+    ) -> None:
         """
         @param authority: it is reached by TLS, with a certificate of this one's.
+        @param launch: the module that runs it.
         """
         self.directory = directory
+        self._launch = launch
         self.port = free_port()
         self.endpoint = Endpoint(self.port, authority)
         self.flagfile = directory / "nova.conf"
@@ -89,7 +97,7 @@ class ObjectstoreDaemon:
     @property
     def argv(self) -> list[str]:
         """How it is started."""
-        argv = [sys.executable, "-m", "nova_tx.taps.launch", "nova-objectstore", "--nodaemon"]
+        argv = [sys.executable, "-m", self._launch, "nova-objectstore", "--nodaemon"]
         return [*argv, "--pidfile=", f"--rundir={self.directory}", f"--flagfile={self.flagfile}"]
 
     def _answers(self) -> bool:
@@ -111,8 +119,11 @@ class ObjectstoreDaemon:
 
     def kill(self) -> None:
         """End it as a crash does, all of its processes; returns when they are gone."""
-        mates = self.mates()
         assert self._process is not None
+        # stopped, so that it starts no other meanwhile, which would keep the port
+        self._process.send_signal(signal.SIGSTOP)
+        until(lambda: _facts(self.pid).get("State", "T").startswith("T"), "its standing still")
+        mates = self.mates()
         self._process.kill()
         self._process.wait()
         self._process = None
