@@ -197,7 +197,7 @@ class S3Flags:
     s3_domain: Names = flag(
         (), "domains below which each bucket is a host, as in bucket.s3.example.org; paths stay"
     )
-    s3_max_requests: int = flag(256, "requests that are in hand at once; others are refused")
+    s3_max_requests: int = flag(1000, "requests that are in hand at once; others are refused")
     s3_max_connections: int = flag(1000, "connections; others are refused")
     s3_client_timeout: int = flag(
         60, "seconds in which a client must send or take 64 KiB, or the rest, or it is cut off"

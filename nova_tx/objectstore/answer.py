@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from nova_tx.auth.s3_payload import Payload
 from nova_tx.objectstore import xml
-from nova_tx.objectstore.body import SMALL
+from nova_tx.objectstore.bounds import SMALL
 from nova_tx.objectstore.request import StreamingRequest
 
 

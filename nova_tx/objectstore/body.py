@@ -19,6 +19,7 @@ from twisted.internet.error import ConnectionDone, ConnectionLost
 from twisted.python.failure import Failure
 
 from nova_tx.objectstore.aside import BEHIND
+from nova_tx.objectstore.bounds import AHEAD, PIECE, SMALL
 from nova_tx.objectstore.faults import RequestTooLong
 from nova_tx.objectstore.link import own_socket
 from nova_tx.objectstore.threads import IPool
@@ -26,12 +27,10 @@ from nova_tx.objectstore.threads import IPool
 if TYPE_CHECKING:
     from nova_tx.objectstore.request import StreamingRequest
 
-#: Bytes of a body that are held in memory.
-SMALL = 2**16
-#: Bytes that a thread takes at a time, and before it lets others have their turn.
-_PIECE, _TURN = 2**18, 2**23
-#: Bytes over TLS that wait for the thread before the client has to.
-_AHEAD = 2**20
+#: Bytes that a thread takes before it lets others have their turn.
+_TURN = 2**23
+#: Pieces of a small body that are kept apart; each costs as much as some fifty bytes.
+_APART = 64
 #: Bytes of a body that is not wanted which are read before the connection is closed.
 _DRAIN = 2**20
 
@@ -83,12 +82,13 @@ class Body:
         @raise RequestTooLong: it has more.
         @raise ConnectionLost: it will never end.
         """
-        pieces: list[bytes] = []
+        content = bytearray()
         while max(self.received, self.length or 0) <= most:
             found = await self._next()
             if not found:
-                return b"".join(pieces)
-            pieces += found
+                return bytes(content)
+            for piece in found:
+                content += piece
         raise RequestTooLong(f"the request's body may have {most} bytes")
 
     async def some(self) -> bytes:
@@ -115,7 +115,7 @@ class Body:
         """
         source = own_socket(self._transport)
         if source is None:
-            self._ahead = _AHEAD
+            self._ahead = AHEAD
         try:
             while pieces := await self._next():
                 most = 0
@@ -193,6 +193,8 @@ class Body:
             return
         self._come.append(piece)
         self._held += len(piece)
+        if len(self._come) > _APART:
+            self._come = [b"".join(self._come)]
         if not self.small:
             if self._held > self._ahead:
                 self._pause()
@@ -231,7 +233,7 @@ def _take(
     most = min(most, _TURN)
     if source is None or not most:
         return 0
-    buffers = itertools.cycle([memoryview(bytearray(min(_PIECE, most))) for _ in range(BEHIND + 1)])
+    buffers = itertools.cycle([memoryview(bytearray(min(PIECE, most))) for _ in range(BEHIND + 1)])
     while taken < most:
         buffer = next(buffers)
         try:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from twisted.internet.defer import DeferredSemaphore
 from twisted.internet.threads import deferToThread
 
 from nova_tx.objectstore.action import Asked
-from nova_tx.objectstore.body import SMALL
+from nova_tx.objectstore.bounds import DOCUMENTS, SMALL
 from nova_tx.objectstore.digests import CHECKSUM, digests
 from nova_tx.objectstore.faults import InvalidRequest
 from nova_tx.objectstore.intake import Intake
 from nova_tx.objectstore.xml_read import Element, read_xml
+
+#: For those that are long: others wait, and send nothing meanwhile.
+_room = DeferredSemaphore(DOCUMENTS)
 
 
 async def document(
@@ -25,6 +29,13 @@ async def document(
     @raise BadDigest, InvalidDigest, PayloadMismatch: it is another one.
     @raise RequestTooLong, MalformedXML: it is none such.
     """
+    if asked.request.body.small:
+        return await _read(asked, root, elements, SMALL, digest)
+    async with _room:
+        return await _read(asked, root, elements, most, digest)
+
+
+async def _read(asked: Asked, root: str, elements: int, most: int, digest: bool) -> Element:
     headers = asked.call.headers
     if digest and "content-md5" not in headers and not digests(headers):
         raise InvalidRequest(f"Content-MD5 or one of {CHECKSUM}… is needed")

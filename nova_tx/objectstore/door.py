@@ -150,6 +150,9 @@ def _undeclared(error: Exception, request_id: str) -> NovaError:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         _log.warn("request {id}: {error}", id=request_id, error=error)
         return InsufficientStorage("there is no room left on the disk; nothing of this was kept")
+    if isinstance(error, OSError) and error.errno in (errno.EMFILE, errno.ENFILE):
+        _log.warn("request {id}: {error}", id=request_id, error=error)
+        return TooManyRequests("Too many files are open; please try again later.")
     _log.failure("request {id} could not be served", id=request_id)
     return NovaError("an internal error occurred")
 

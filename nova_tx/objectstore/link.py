@@ -7,7 +7,10 @@ loop, and threads have their part in files only.
 
 from __future__ import annotations
 
+import fcntl
 import socket
+import struct
+import termios
 from typing import Any
 
 from twisted.internet.interfaces import ISSLTransport, IWriteDescriptor
@@ -23,6 +26,16 @@ def own_socket(transport: Any) -> socket.socket | None:
         return None
     found: socket.socket = transport.getHandle().dup()
     return found
+
+
+def waiting(connection: Any) -> int:
+    """
+    Bytes that were sent on a connection, and that the client has not acknowledged.
+
+    @param connection: a transport or a socket, that is open.
+    """
+    held = fcntl.ioctl(connection.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int(struct.unpack("i", held)[0])
 
 
 def send_now(transport: Any) -> None:

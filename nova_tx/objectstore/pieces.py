@@ -14,6 +14,7 @@ from twisted.internet.interfaces import IPushProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
+from nova_tx.objectstore.link import waiting
 from nova_tx.objectstore.threads import IPool
 
 #: Bytes that a thread reads at a time, and those of them that are encrypted at once.
@@ -42,6 +43,13 @@ class PieceSender:
     def awaited(self) -> bool:
         """Whether it is the client's turn."""
         return self._paused and not self._reading
+
+    @property
+    def taken(self) -> int:
+        """Bytes that the client has taken, but for what encryption adds to those on their way."""
+        if self.done.called or self._stopped:
+            return self.sent
+        return max(0, self.sent - waiting(self._request.channel.transport))
 
     def start(self) -> None:
         """Begin, as soon as what was written to the connection before has gone out."""

@@ -55,7 +55,7 @@ class StreamingRequest(TracedRequest):
     @property
     def moved(self) -> int:
         """Bytes of bodies that came and went so far."""
-        return self.body.received + (0 if self.sending is None else self.sending.sent)
+        return self.body.received + (0 if self.sending is None else self.sending.taken)
 
     # From the connection.
 

@@ -17,7 +17,7 @@ from twisted.internet.interfaces import IPullProducer
 from twisted.python.failure import Failure
 from zope.interface import implementer
 
-from nova_tx.objectstore.link import own_socket
+from nova_tx.objectstore.link import own_socket, waiting
 from nova_tx.objectstore.pieces import PieceSender
 from nova_tx.objectstore.threads import IPool
 
@@ -30,12 +30,16 @@ class Sender(Protocol):
     Sends runs of a file as (a part of) an answer's body.
 
     @ivar sent: bytes so far.
+    @ivar taken: those of them that the client has taken.
     @ivar awaited: it is the client's turn to take.
     @ivar done: fires when all was sent with True; with False if that can't be.
     """
 
     sent: int
     done: Deferred[bool]
+
+    @property
+    def taken(self) -> int: ...
 
     @property
     def awaited(self) -> bool: ...
@@ -83,6 +87,17 @@ class FileSender:
         self._pool = pool
         self._owner: Any = None  # who produces for the connection before and after
         self._stopped = False
+
+    @property
+    def taken(self) -> int:
+        """
+        Bytes that the client has taken: of those sent, the kernel may hold megabytes.
+
+        It takes no more before a third of them have gone, which may be a while.
+        """
+        if self.done.called:
+            return self.sent
+        return self.sent - waiting(self._target)
 
     def start(self) -> None:
         """Begin, as soon as what was written to the connection before has gone out."""

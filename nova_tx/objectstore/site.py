@@ -25,6 +25,7 @@ from nova_tx.ids import new_request_id
 from nova_tx.image.interfaces import IDepot
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.arrivals import Arrivals
+from nova_tx.objectstore.bounds import BODY_THREADS
 from nova_tx.objectstore.callers import Callers
 from nova_tx.objectstore.conversion import Conversion
 from nova_tx.objectstore.disk.filesystem import FilesystemStore
@@ -40,9 +41,8 @@ from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool, Pool
 from nova_tx.process import IRunner
 
-#: Threads for what is short, for large bodies, and images unbundled at once.
+#: Threads for what is short, and for images unbundled at once.
 _FILE_THREADS = 4
-_BODY_THREADS = 4
 _IMAGE_THREADS = 2
 #: Seconds that a request may take when the daemon is to end.
 GRACE = 10.0
@@ -154,7 +154,7 @@ class Objectstore:
         """
         self._pools = pools or (
             Pool(reactor, "objectstore", _FILE_THREADS),
-            Pool(reactor, "bodies", _BODY_THREADS),
+            Pool(reactor, "bodies", BODY_THREADS),
             Pool(reactor, "images", _IMAGE_THREADS),
         )
         files, bodies, unbundling = self._pools

@@ -89,7 +89,10 @@ def _door(parts: Parts, shared: bool = False, inherited: int | None = None) -> L
 
 def _crowd(parts: Parts, site: Site) -> Crowd:
     full = refusal(xml.failure("RequestLimitExceeded", "Too many connections.", new_request_id()))
-    return Crowd(site, parts.flags.section(Ec2Flags).ec2_max_connections, parts.reactor, full)
+    room = parts.flags.section(Ec2Flags).ec2_max_connections
+    clients = Crowd(site, room, parts.reactor, full)
+    parts.descriptors += clients.most
+    return clients
 
 
 def _first(parts: Parts, door: Listener) -> list[Part]:

@@ -4,7 +4,6 @@ What every daemon is: the database and the bus first, then its rooms.
 
 from __future__ import annotations
 
-import resource
 import sys
 from collections.abc import Callable, Sequence
 
@@ -13,22 +12,12 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import MetricsFlags
 from nova_tx.taps.daemon import Daemon, Part
+from nova_tx.taps.descriptors import make_room
 from nova_tx.taps.options import DaemonOptions
 from nova_tx.taps.parts import Parts
 from nova_tx.taps.signals import heed_sighup, heed_sigterm
 
 Room = Callable[[Parts], Sequence[Part]]
-
-#: File descriptors that a daemon wants to have: its doors' connections, and files for them.
-_DESCRIPTORS = 4096
-
-
-def _make_room() -> None:
-    """Have as many file descriptors as wanted, if the host lets us."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    most = _DESCRIPTORS if hard == resource.RLIM_INFINITY else min(_DESCRIPTORS, hard)
-    if soft != resource.RLIM_INFINITY and soft < most:
-        resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
 
 
 class Tables:
@@ -63,7 +52,6 @@ def daemon(
     from twisted.internet import reactor
 
     flags = options.flags
-    _make_room()
     try:
         log = options.log(shared)
         parts = Parts(flags, reactor, patience)
@@ -74,6 +62,7 @@ def daemon(
             from nova_tx.taps.monitoring import Monitoring
 
             opened.insert(0, Monitoring(parts))
+        warnings = [*flags.warnings, *make_room(parts.descriptors)]
     except StartupError as error:
         # twistd would show a traceback
         print(f"{options.program}: {error}", file=sys.stderr)
@@ -82,7 +71,7 @@ def daemon(
         reactor,
         opened,
         log,
-        warnings=flags.warnings,
+        warnings=warnings,
         stopping=parts.database.hurry,
     )
     reactor.callWhenRunning(heed_sigterm, reactor)

@@ -48,6 +48,11 @@ class Crowd:
         self._answer = answer
         self._full = False
 
+    @property
+    def most(self) -> int:
+        """Connections that may be there, with those that are turned away."""
+        return self._room + self._room // _BEYOND + 1
+
     def doStart(self) -> None:
         self._factory.doStart()
 
@@ -55,7 +60,7 @@ class Crowd:
         self._factory.doStop()
 
     def buildProtocol(self, addr: IAddress) -> IProtocol | None:
-        if self.inside >= self._room + self._room // _BEYOND + 1:
+        if self.inside >= self.most:
             return None
         if self.inside >= self._room:
             if not self._full:

@@ -34,6 +34,8 @@ from nova_tx.taps.tls import identify
 
 #: Seconds that a request waits for a database that went away.
 PATIENCE = 10.0
+#: File descriptors of a connection: its own, a thread's of it, and that of the object's file.
+_DESCRIPTORS = 3
 
 
 class Options(DaemonOptions):
@@ -68,6 +70,7 @@ def _room(
     )
     full = refusal(xml.error("SlowDown", "Too many connections.", "/", new_request_id()))
     clients = Crowd(store.site, flags.s3_max_connections, parts.reactor, full)
+    parts.descriptors += clients.most + (_DESCRIPTORS - 1) * flags.s3_max_connections
     address, port = flags.s3_listen_host, flags.s3_port
     pair = flags.s3_ssl_cert, flags.s3_ssl_key
     identity = identify("objectstore", "s3", pair, parts.reactor)

@@ -65,6 +65,7 @@ from nova_tx.rpc.interfaces import IRPC
 from nova_tx.rpc.memory import MemoryRPC
 from nova_tx.scheduler.client import SchedulerClient
 from nova_tx.scheduler.policies.interfaces import IPolicy
+from nova_tx.taps.descriptors import OWN
 from nova_tx.virt.interfaces import IVirtDriver
 from nova_tx.worker import Serving, Worker
 
@@ -98,6 +99,7 @@ class Parts:
         """
         self.flags = flags
         self.reactor = reactor
+        self.descriptors = OWN
         self._patience = patience
         self.checks: dict[str, Ask] = {DATABASE: self._ask_database, BUS: self._ask_bus}
 

@@ -10,6 +10,7 @@ from nova_tx.errors import NovaError
 from nova_tx.objectstore.access import WRITE, usable
 from nova_tx.objectstore.action import BUCKET, Action, Asked
 from nova_tx.objectstore.answer import Answer, xml_answer
+from nova_tx.objectstore.bounds import DOCUMENT
 from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.documents import document
 from nova_tx.objectstore.facts import Bucket
@@ -28,7 +29,6 @@ _log = Logger()
 
 _MOST = 1000
 #: Bytes of a document that names so many of the longest keys.
-_LONGEST = 2**22
 #: What only directory buckets know.
 _ELSEWHERE = ("LastModifiedTime", "Size")
 
@@ -43,7 +43,7 @@ class DeleteObjects(Action):
     async def run(self, asked: Asked) -> Answer:
         name = asked.call.bucket
         bucket = await usable(self.store, asked.caller, name, WRITE)
-        root = await document(asked, "Delete", most=_LONGEST, elements=_MOST * 8, digest=True)
+        root = await document(asked, "Delete", most=DOCUMENT, elements=_MOST * 8, digest=True)
         root.only("Object", "Quiet")
         objects = list(root.all("Object"))
         if not 0 < len(objects) <= _MOST:

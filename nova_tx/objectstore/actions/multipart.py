@@ -11,6 +11,7 @@ from nova_tx.objectstore import xml_multipart as xml
 from nova_tx.objectstore.access import READ, WRITE, usable
 from nova_tx.objectstore.action import BUCKET, OBJECT, Action, Asked
 from nova_tx.objectstore.answer import Answer, swallow, xml_answer
+from nova_tx.objectstore.bounds import DOCUMENT
 from nova_tx.objectstore.checksums import asked_algorithm, asked_type, expected, without
 from nova_tx.objectstore.digests import CHECKSUM
 from nova_tx.objectstore.documents import document
@@ -38,7 +39,7 @@ from nova_tx.objectstore.uploads import (
 
 _MOST_LISTED = 1000
 #: Bytes and elements of a document that names all parts there can be, with a checksum of each.
-_LONGEST, _MOST_ELEMENTS = 2**22, 2**17
+_MOST_ELEMENTS = 2**17
 _ID, _NUMBER = "uploadId", "partNumber"
 _SIZE = "x-amz-mp-object-size"
 
@@ -201,7 +202,7 @@ class CompleteMultipartUpload(_OfUpload):
         # what they say of checksums they say of the object
         alone = replace(asked, call=replace(call, headers=without(headers)))
         root = await document(
-            alone, "CompleteMultipartUpload", most=_LONGEST, elements=_MOST_ELEMENTS
+            alone, "CompleteMultipartUpload", most=DOCUMENT, elements=_MOST_ELEMENTS
         )
         size = headers.get(_SIZE)
         if size is not None and not (size.isascii() and size.isdigit() and len(size) <= 20):

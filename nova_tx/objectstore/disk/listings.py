@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from nova_tx.objectstore.bounds import KEYS
 from nova_tx.objectstore.disk.tree import Entry, below
 from nova_tx.objectstore.facts import Facts, Listing
 
@@ -17,7 +18,8 @@ def page(
     known: Callable[[Entry], Facts | None],
 ) -> Listing:
     """
-    The first C{limit} keys and common prefixes that begin with C{prefix} and come after C{after}.
+    The first C{limit} keys and common prefixes that begin with C{prefix} and come after C{after};
+    fewer if they are so long that they have L{KEYS} bytes.
 
     @param delimiter: keys that have it after the prefix are shown as one; "" for none.
     @param known: what is known of an object; None: it was removed meanwhile.
@@ -25,6 +27,7 @@ def page(
     objects: list[tuple[str, Facts]] = []
     prefixes: list[str] = []
     last = ""
+    room = KEYS
     common: bytes | None = None
     passed, stop, length = after.encode(), delimiter.encode(), len(prefix.encode())
     for each in below(directory, prefix.encode(), passed):
@@ -35,8 +38,9 @@ def page(
         common = key[: at + len(stop)] if at >= 0 else None
         if common == passed:
             continue
-        if len(objects) + len(prefixes) >= limit:
+        if len(objects) + len(prefixes) >= limit or room <= 0:
             return Listing(tuple(objects), tuple(prefixes), last if limit else None)
+        room -= len(key if common is None else common)
         if common is not None:
             last = common.decode()
             prefixes.append(last)

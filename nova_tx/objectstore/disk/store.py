@@ -16,6 +16,7 @@ from typing import BinaryIO, ParamSpec, TypeVar
 from twisted.logger import Logger
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.bounds import GATHERED, SMALL
 from nova_tx.objectstore.disk.buckets import Buckets, forget
 from nova_tx.objectstore.disk.files import (
     changed_facts,
@@ -40,9 +41,6 @@ T = TypeVar("T")
 
 _log = Logger()
 
-#: Bytes of an object that is read as a whole.
-SMALL = 2**16
-
 
 @dataclass(frozen=True)
 class New:
@@ -61,7 +59,7 @@ class Store(Buckets):
     def begin(self) -> tuple[str, BinaryIO]:
         """A new file for the bytes of an upload, and its path for L{commit} or L{abort}."""
         path = self.unnamed()
-        return path, open(path, "xb", buffering=SMALL)
+        return path, open(path, "xb", buffering=GATHERED)
 
     def commit(
         self,

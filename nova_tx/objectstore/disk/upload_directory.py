@@ -19,6 +19,7 @@ from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any, BinaryIO
 
+from nova_tx.objectstore.bounds import GATHERED
 from nova_tx.objectstore.disk.files import give_back_others, write_small
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.uploads import Part, Upload
@@ -26,8 +27,6 @@ from nova_tx.objectstore.uploads import Part, Upload
 DATA = "data"
 _UPLOAD, _PARTS = "upload.json", "parts"
 _ID = re.compile(r"[0-9a-f]{32}\Z")
-#: Bytes of parts that are gathered before they are written.
-_BUFFER = 2**16
 
 
 def new_id() -> str:
@@ -78,7 +77,7 @@ def opened(path: str) -> tuple[Upload, BinaryIO]:
     try:
         with open(os.path.join(path, _UPLOAD), "rb") as known:
             upload = _upload(json.load(known))
-        file = open(os.path.join(path, DATA), "r+b", buffering=_BUFFER)  # noqa: SIM115
+        file = open(os.path.join(path, DATA), "r+b", buffering=GATHERED)  # noqa: SIM115
     except (FileNotFoundError, NotADirectoryError):
         raise over() from None
     fcntl.flock(file, fcntl.LOCK_SH)  # until it is closed, by whoever dies, too

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.objectstore.bounds import KEYS
 from nova_tx.objectstore.disk import upload_directory as directories
 from nova_tx.objectstore.disk.files import (
     facts_bytes,
@@ -361,13 +362,15 @@ class UploadFiles:
         found: list[Upload] = []
         prefixes: list[str] = []
         last = ("", "")
+        room = KEYS
         for key, upload_id in self._ids(bucket, prefix, *after):
             at = key.find(delimiter, len(prefix)) if delimiter else -1
             common = key[: at + len(delimiter)] if at >= 0 else None
             if common is not None and common in (after[0], *prefixes[-1:]):
                 continue
-            if len(found) + len(prefixes) >= limit:
+            if len(found) + len(prefixes) >= limit or room <= 0:
                 return Uploads(tuple(found), tuple(prefixes), last if limit else None)
+            room -= len(common or key)  # in characters; what is not ASCII is written longer
             if common is not None:
                 prefixes.append(common)
                 last = (common, "")
