@@ -8,7 +8,9 @@ see L{nova_tx.objectstore.pieces}.
 from __future__ import annotations
 
 import os
+import select
 import socket
+import time
 from collections.abc import Sequence
 from typing import Any, BinaryIO, Protocol
 
@@ -23,6 +25,9 @@ from nova_tx.objectstore.threads import IPool
 
 #: Bytes that a thread sends before it lets others have their turn.
 _TURN = 2**23
+#: A client that has taken so many bytes in a turn is waited for in it, milliseconds at most: that
+#: is sooner than the loop and another turn.  One that is slow has not.
+_FAST, _WAIT = 2**19, 4.0
 
 
 class Sender(Protocol):
@@ -149,14 +154,25 @@ class FileSender:
 def _send(target: socket.socket, file: BinaryIO, runs: list[tuple[int, int]]) -> int:
     """In a thread: send what the connection takes at once, and take it off; how much that was."""
     sent = 0
+    end: float | None = None
     while runs and sent < _TURN:
         first, left = runs[0]
         try:
             count = os.sendfile(target.fileno(), file.fileno(), first, left)
         except BlockingIOError:
-            break
+            now = time.monotonic() * 1000
+            end = now + _WAIT if end is None else end
+            if sent < _FAST or now >= end or not _takes_more(target, end - now):
+                break
+            continue
         if not count:
             raise EOFError("the file is shorter than it was")
         sent += count
         runs[:1] = [(first + count, left - count)] if count < left else []
     return sent
+
+
+def _takes_more(target: socket.socket, milliseconds: float) -> bool:
+    waiting = select.poll()
+    waiting.register(target, select.POLLOUT)
+    return bool(waiting.poll(milliseconds))
