@@ -1,13 +1,16 @@
 """
-C{benchmarks/run [--quick] [SUBJECT ...]}: measure, and print each figure beside its baseline.
+C{benchmarks/run [--quick] [--without PEER] [SUBJECT ...]}: measure, and print each figure beside
+its baseline.
 
-A subject is a module of this directory with a function C{figures(quick)}.
+A subject is a module of this directory with a function C{figures(quick)}; one that has several
+peers takes C{without} as well: the names of those that are left out.
 """
 
 from __future__ import annotations
 
 import argparse
 import importlib
+import inspect
 import os
 import pkgutil
 import platform
@@ -19,7 +22,7 @@ from pathlib import Path
 from benchmarks.figures import Figure
 from nova_tx.local.terminal import end_cleanly
 
-Subject = Callable[[bool], Iterator[Figure]]
+Subject = Callable[..., Iterator[Figure]]
 
 #: Subjects that run first, in this order.
 _ORDER = ("rpc", "describe", "workers", "launches", "s3", "guest", "idle")
@@ -43,6 +46,13 @@ def main() -> int:
     there = subjects()
     parser = argparse.ArgumentParser(prog="benchmarks/run", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="a smoke of each: seconds, no figures")
+    parser.add_argument(
+        "--without",
+        action="append",
+        default=[],
+        metavar="PEER",
+        help="leave a peer out, of the subjects that have several (s3: nginx, moto, s3rver)",
+    )
     parser.add_argument("subject", nargs="*", help=f"of {', '.join(there)}; all by default")
     wanted = parser.parse_args()
     unknown = set(wanted.subject) - there.keys()
@@ -55,7 +65,9 @@ def main() -> int:
     )
     for name in wanted.subject or there:
         print(f"\n{name}", flush=True)
-        for figure in there[name](wanted.quick):
+        several = "without" in inspect.signature(there[name]).parameters
+        more = {"without": wanted.without} if several else {}
+        for figure in there[name](wanted.quick, **more):
             print(f"  {figure.line()}", flush=True)
     return 0
 

@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from email.utils import formatdate
 from typing import Any
 
-from nova_tx.auth.s3_signatures import S3Request, v2_signature
+from nova_tx.testing.s3_heads import signed
 
 #: Bytes that are sent or taken at a time.
 _TURN = 2**20
+#: What bodies are made of, again and again.
+BLOCK = bytes(range(256)) * (_TURN // 256)
 
 
 @dataclass(frozen=True)
@@ -29,23 +30,26 @@ class Load:
     """
     What to do.
 
-    @ivar clients: connections, each with one request in flight.
+    @ivar targets: what is asked for, by each client in turn; each has one connection, and one
+        request in flight.
     @ivar seconds: no request is begun after these; all that were begun end.
-    @ivar keys: objects of each client, used in turn.
-    @ivar size: bytes of each.
+    @ivar size: bytes of each body that goes up, or comes down; None: any number.
     @ivar least: requests of each client, however long they take.
     """
 
     port: int
     method: str
-    bucket: str
-    clients: int
+    targets: list[list[str]]
     seconds: float
-    size: int
+    size: int | None
     access: str
     secret: str
-    keys: int = 64
     least: int = 1
+
+
+def objects(bucket: str, clients: int, keys: int) -> list[list[str]]:
+    """Targets: some objects for each client."""
+    return [[f"/{bucket}/{number}-{n}" for n in range(keys)] for number in range(clients)]
 
 
 @dataclass(frozen=True)
@@ -66,40 +70,32 @@ class Result:
         return len(self.latencies) / self.elapsed
 
 
-def signed(method: str, path: str, access: str, secret: str, size: int) -> bytes:
-    """A request's first line and headers, with a version 2 signature."""
-    fields = {"host": "127.0.0.1", "date": formatdate(usegmt=True)}
-    if method == "PUT":
-        fields["content-length"] = str(size)
-        fields["content-type"] = "binary/octet-stream"
-    signature = v2_signature(secret, S3Request(method, path, (), fields))
-    fields["authorization"] = f"AWS {access}:{signature}"
-    lines = [f"{method} {path} HTTP/1.1", *(f"{name}: {each}" for name, each in fields.items())]
-    return "\r\n".join([*lines, "", ""]).encode()
-
-
 class _Client:
-    """One connection."""
+    """One connection; if the server ends it after an answer, as HTTP/1.0 has it, the next."""
 
-    def __init__(self, load: Load, number: int, block: bytes, more: Callable[[int], bool]) -> None:
+    def __init__(self, load: Load, number: int, more: Callable[[int], bool]) -> None:
         """
-        @param block: what bodies are made of.
         @param more: whether to go on, given how many requests were made.
         """
-        self.socket = socket.create_connection(("127.0.0.1", load.port))
-        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self.socket.setblocking(False)
+        self._port = load.port
         self.latencies: list[float] = []
+        self._put = (load.size or 0) if load.method == "PUT" else 0
         self._heads = [
-            signed(load.method, f"/{load.bucket}/{number}-{n}", load.access, load.secret, load.size)
-            for n in range(load.keys)
+            signed(load.method, target, load.access, load.secret, self._put)
+            for target in load.targets[number]
         ]
-        self._block = memoryview(block)
-        self._put = load.size if load.method == "PUT" else 0
+        self._block = memoryview(BLOCK)
         self._size = load.size if load.method == "GET" else None
         self._more = more
         self._buffer = bytearray(_TURN)
+        self.connect()
         self.begin()
+
+    def connect(self) -> None:
+        """Have a connection."""
+        self.socket = socket.create_connection(("127.0.0.1", self._port))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self.socket.setblocking(False)
 
     def begin(self) -> None:
         """Send the next request, or what can be sent of it."""
@@ -137,9 +133,11 @@ class _Client:
             end = self._buffer.find(b"\r\n\r\n", 0, count)
             assert end > 0, "a head in pieces"
             head = bytes(self._buffer[:end]).lower()
-            if not head.startswith(b"http/1.1 20"):
+            if not head.startswith((b"http/1.1 20", b"http/1.0 20")):
                 raise ConnectionError(bytes(self._buffer[:count]).decode("latin-1"))
+            self._ends = b"\r\nconnection: close" in head or head.startswith(b"http/1.0")
             _, found, length = head.partition(b"content-length: ")
+            assert found or b"\r\ntransfer-encoding:" not in head, "a body of unknown length"
             self._left = int(length.split(b"\r\n")[0]) if found else 0
             assert self._size in (None, self._left), "another length than was put"
             count -= end + 4
@@ -147,16 +145,18 @@ class _Client:
         if self._left:
             return True
         self.latencies.append(time.perf_counter() - self._began)
-        if self._more(len(self.latencies)):
+        more = self._more(len(self.latencies))
+        if self._ends or not more:
+            self.socket.close()
+        if more:
+            if self._ends:
+                self.connect()
             self.begin()
-            return True
-        self.socket.close()
-        return False
+        return more
 
 
 def drive(load: Load) -> Result:
     """Do it, in this process."""
-    block = bytes(range(256)) * (_TURN // 256)
     end = time.perf_counter() + load.seconds
 
     def more(made: int) -> bool:
@@ -166,19 +166,22 @@ def drive(load: Load) -> Result:
     latencies: list[float] = []
     with selectors.EpollSelector() as waiting:
         reading, both = selectors.EVENT_READ, selectors.EVENT_READ | selectors.EVENT_WRITE
-        for number in range(load.clients):
-            client = _Client(load, number, block, more)
+        for number in range(len(load.targets)):
+            client = _Client(load, number, more)
             waiting.register(client.socket, both if client.sending else reading, client)
         while waiting.get_map():
             for key, events in waiting.select():
                 client = key.data
                 going = True
                 if events & selectors.EVENT_READ:
-                    descriptor = client.socket.fileno()
+                    before, descriptor = client.socket, client.socket.fileno()
                     going = client.take()
-                    if not going:
+                    if before.fileno() < 0:  # it is closed
                         waiting.unregister(descriptor)
-                        latencies += client.latencies
+                        if going:
+                            key = waiting.register(client.socket, reading, client)
+                        else:
+                            latencies += client.latencies
                 elif events & selectors.EVENT_WRITE:
                     client.send()
                 wanted = both if client.sending else reading

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from benchmarks.figures import Figure, percentile
-from benchmarks.s3_load import Load, finish, run, start
+from benchmarks.s3_load import Load, finish, objects, run, start
 from benchmarks.s3_servers import ACCESS, SECRET, Server, objectstore
 
 KIB, MIB, GIB = 2**10, 2**20, 2**30
@@ -62,7 +62,8 @@ def figures(quick: bool) -> Iterator[Figure]:
 def _load(
     server: Server, method: str, clients: int, size: int, seconds: float, keys: int, bucket: str
 ) -> Load:
-    return Load(server.port, method, bucket, clients, seconds, size, ACCESS, SECRET, keys, keys)
+    targets = objects(bucket, clients, keys)
+    return Load(server.port, method, targets, seconds, size, ACCESS, SECRET, keys)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,5 @@
 """
-What the S3 benchmarks compare: the daemon nova-objectstore, and nginx that stores by DAV.
+Servers on loopback for the S3 benchmarks; of them the daemon nova-objectstore.
 """
 
 from __future__ import annotations
@@ -12,40 +12,15 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
-from benchmarks.s3_load import signed
 from nova_tx import installed
+from nova_tx.testing.s3_heads import signed
 
+_MANAGE = "import sys; from nova_tx.manage.main import main; sys.exit(main(sys.argv[1:]))"
 ACCESS, SECRET = "bench-access", "bench-secret"
-_NGINX = """
-daemon off;
-user root;
-worker_processes auto;
-pid {directory}/nginx.pid;
-error_log {directory}/error.log;
-events {{ worker_connections 1024; }}
-http {{
-    access_log {directory}/access.log;
-    sendfile on;
-    tcp_nopush on;
-    keepalive_requests 100000000;
-    client_max_body_size 0;
-    client_body_temp_path {directory}/temporary;
-    proxy_temp_path {directory}/proxy;
-    fastcgi_temp_path {directory}/fastcgi;
-    uwsgi_temp_path {directory}/uwsgi;
-    scgi_temp_path {directory}/scgi;
-    server {{
-        listen 127.0.0.1:{port};
-        root {directory}/files;
-        location / {{
-            dav_methods PUT;
-            create_full_put_path on;
-        }}
-    }}
-}}
-"""
+BUCKETS = ("bucket", "large", "many")
 
 
 @dataclass(frozen=True)
@@ -53,12 +28,16 @@ class Server:
     """
     A server on loopback.
 
-    @ivar pid: its process (nginx: that of its master).
+    @ivar pid: its process (the first one, if there are several).
+    @ivar access, secret: what it takes requests from; it has C{BUCKETS}.
+    @ivar stalls: where is written how long its event loop stalls.
     """
 
     name: str
     pid: int
     port: int
+    access: str = ACCESS
+    secret: str = SECRET
     stalls: Path | None = None
 
     def memory(self, field: str) -> int:
@@ -77,29 +56,34 @@ class Server:
         return max(found, default=0.0)
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
 
 
-def _exchange(port: int, request: bytes) -> bytes:
-    with socket.create_connection(("127.0.0.1", port), 30) as connection:
+def exchange(port: int, request: bytes) -> tuple[int, bytes]:
+    """The status and the body of an answer."""
+    with socket.create_connection(("127.0.0.1", port), 60) as connection:
         connection.sendall(request)
-        return connection.recv(65536)
+        with HTTPResponse(connection) as response:
+            response.begin()
+            return response.status, response.read()
 
 
 @contextlib.contextmanager
-def _running(argv: Sequence[str], port: int, log: Path) -> Iterator[int]:
+def running(argv: Sequence[str], port: int, log: Path, **environment: str) -> Iterator[int]:
     with open(log, "wb") as out:
-        process = subprocess.Popen(argv, stdout=out, stderr=out, cwd=installed.base())
+        process = subprocess.Popen(
+            argv, stdout=out, stderr=out, cwd=installed.base(), env={**os.environ, **environment}
+        )
     try:
         end = time.monotonic() + 60
         while True:
             if process.poll() is not None or time.monotonic() > end:
                 raise RuntimeError(f"{argv[0]} does not run:\n{log.read_text()[-2000:]}")
-            with contextlib.suppress(OSError):
-                _exchange(port, b"GET / HTTP/1.0\r\n\r\n")
+            with contextlib.suppress(OSError, HTTPException):
+                exchange(port, b"GET / HTTP/1.0\r\n\r\n")
                 break
             time.sleep(0.05)
         yield process.pid
@@ -108,42 +92,35 @@ def _running(argv: Sequence[str], port: int, log: Path) -> Iterator[int]:
         process.wait(60)
 
 
+def with_buckets(server: Server) -> Server:
+    """The same, with C{BUCKETS}."""
+    for bucket in BUCKETS:
+        answer = exchange(server.port, signed("PUT", f"/{bucket}", server.access, server.secret, 0))
+        assert answer[0] == 200, answer
+    return server
+
+
 @contextlib.contextmanager
-def objectstore(directory: Path) -> Iterator[Server]:
-    """The daemon with its default flags, users in SQLite, and buckets C{bucket} and C{large}."""
+def objectstore(directory: Path, *flags: str) -> Iterator[Server]:
+    """The daemon with its default flags but for some, and users in SQLite."""
     directory.mkdir(parents=True)
-    port = _free_port()
+    port = free_port()
     flagfile = directory / "nova.conf"
     flagfile.write_text(
         f"--state_path={directory}\n--my_ip=127.0.0.1\n--s3_listen_host=127.0.0.1\n"
         f"--s3_port={port}\n--fake_rabbit\n--sql_connection=sqlite:///{directory}/nova.sqlite\n"
+        + "".join(f"{each}\n" for each in flags)
     )
-    scripts = Path(installed.base(), "scripts")
     for words in (
         ("db", "sync"),
         ("user", "admin", "bench", ACCESS, SECRET),
         ("project", "create", "bench", "bench"),
     ):
-        argv = [str(scripts / "nova-manage"), f"--flagfile={flagfile}", *words]
+        argv = [sys.executable, "-c", _MANAGE, "nova-manage", f"--flagfile={flagfile}", *words]
         subprocess.run(argv, check=True, stdout=subprocess.DEVNULL)
     stalls = directory / "stalls"
     argv = [sys.executable, "-m", "nova_tx.testing.stalls", str(stalls)]
-    argv += [str(scripts / "nova-objectstore"), "-n", f"--logfile={directory}/log"]
+    argv += ["nova-objectstore", "-n", f"--logfile={directory}/log"]
     argv += [f"--flagfile={flagfile}"]
-    with _running(argv, port, directory / "out") as pid:
-        for bucket in ("bucket", "large"):
-            answer = _exchange(port, signed("PUT", f"/{bucket}", ACCESS, SECRET, 0))
-            assert answer.startswith(b"HTTP/1.1 200"), answer
-        yield Server("nova-objectstore", pid, port, stalls)
-
-
-@contextlib.contextmanager
-def nginx(directory: Path) -> Iterator[Server]:
-    """Debian's nginx, with its module for DAV."""
-    (directory / "files").mkdir(parents=True)
-    port = _free_port()
-    configuration = directory / "nginx.conf"
-    configuration.write_text(_NGINX.format(directory=directory, port=port))
-    argv = ["/usr/sbin/nginx", "-c", str(configuration), "-e", str(directory / "error.log")]
-    with _running(argv, port, directory / "out") as pid:
-        yield Server("nginx", pid, port)
+    with running(argv, port, directory / "out") as pid:
+        yield with_buckets(Server("nova-objectstore", pid, port, stalls=stalls))
