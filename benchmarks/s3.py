@@ -31,7 +31,7 @@ from benchmarks.s3_servers import Server, objectstore
 KIB, MIB = 2**10, 2**20
 _METHODS, _CLIENTS = ("PUT", "GET"), (1, 16)
 _PAGE = 1000
-#: Peers by name; the first knows no more of S3 than PUT and GET.
+#: Peers by name; nginx knows no more of S3 than PUT and GET.
 _PEERS = {"nginx": s3_peers.nginx, "moto": s3_peers.moto, "s3rver": s3_peers.s3rver}
 #: Figures of each server, one for each turn.
 Turns = dict[str, list[float]]
@@ -66,6 +66,11 @@ def figures(quick: bool, without: Collection[str] = ()) -> Iterator[Figure]:
 
     @param without: peers that are left out.
     """
+    unknown = set(without) - _PEERS.keys()
+    if unknown:
+        raise SystemExit(
+            f"no such peer: {', '.join(sorted(unknown))}; there are {', '.join(_PEERS)}"
+        )
     with tempfile.TemporaryDirectory(prefix="benchmark-s3-") as name, ExitStack() as running:
         above = Path(name)
         servers = [running.enter_context(objectstore(above / "nova"))]
