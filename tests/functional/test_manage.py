@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_tx.local.places import checkout
+from nova_tx import installed
 
 Run = Callable[..., "subprocess.CompletedProcess[str]"]
 CALL = "import sys; from nova_tx.manage.main import main; sys.exit(main(sys.argv[1:]))"
@@ -34,7 +34,7 @@ def run(directory: Path, *argv: object) -> subprocess.CompletedProcess[str]:
     """A program that finds nova-manage."""
     environment = {
         **os.environ,
-        "PYTHONPATH": str(checkout()),
+        "PYTHONPATH": installed.base(),
         "PATH": f"{directory}:{os.environ['PATH']}",
     }
     return subprocess.run(

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_tx.local.places import checkout
+from nova_tx import installed
 from nova_tx.testing.daemons import Daemons, free_plan
 
 
@@ -225,7 +225,7 @@ def furnish(home: Path, cloud: Daemons) -> dict[str, str]:
         **kept,
         "HOME": str(home),
         "PATH": f"{programs}:{os.environ['PATH']}",
-        "PYTHONPATH": f"{checkout()}:{Path(__file__).parent}",
+        "PYTHONPATH": f"{installed.base()}:{Path(__file__).parent}",
     }
 
 
