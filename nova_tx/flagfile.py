@@ -4,51 +4,26 @@ The syntax of flags: how a command line and flag files become typed values.  [sp
 C{--name=value}, C{--name value}, C{-name=value}; booleans C{--name} and
 C{--noname}; any unambiguous beginning of a name; C{--flagfile=PATH}, whose
 lines are weaker than the command line; C{$name} in a text is another flag's value.
+What C{--help} prints is L{nova_tx.flag_help}'s.
 """
 
 from __future__ import annotations
 
-import dataclasses
 import difflib
 import os
 import re
-import textwrap
-import typing
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, TypeVar
 
 from nova_tx.errors import StartupError
+from nova_tx.flag_fields import Entry, SyntaxFlags, Unread, entries
 
 S = TypeVar("S")
 
-#: The type of a flag that holds several values, written C{a,b,c}.
-Names = tuple[str, ...]
-
 _BOOLEANS = {"true": True, "t": True, "1": True, "false": False, "f": False, "0": False}
 _KINDS = {bool: "true or false", int: "an integer", float: "a number"}
-_LISTED_KINDS = {int: "an integer", float: "a number", tuple: "a comma separated list"}
-
-
-def flag(
-    default: Any,
-    meaning: str,
-    *,
-    show: str | None = None,
-    secret: bool = False,
-    choices: Sequence[str] = (),
-) -> Any:
-    """
-    A field of a section.
-
-    @param default: its value, or a function that finds it on this machine.
-    @param show: what the help prints for a default that was found by a function.
-    @param secret: its value is in no message.
-    @param choices: what its value may be, if that is not just any of its type.
-    """
-    metadata = {"meaning": meaning, "show": show, "secret": secret, "choices": tuple(choices)}
-    if callable(default):
-        return dataclasses.field(default_factory=default, metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
 
 
 def default_flagfile(script: str) -> str | None:
@@ -57,30 +32,34 @@ def default_flagfile(script: str) -> str | None:
     return next((path for path in (beside, "/etc/nova/nova.conf") if os.path.exists(path)), None)
 
 
-@dataclasses.dataclass(frozen=True)
-class Entry:
-    """A flag of a section: its field with its default found."""
-
-    name: str
-    kind: type[Any]
-    default: Any
-    meaning: str
-    show: str | None
-    secret: bool
-    choices: tuple[str, ...]
+#: What asks for help, and as which flag it counts.
+_ASKS = {"?": "help", "h": "help"}
+#: The flags of L{SyntaxFlags} that ask for help.
+HELP = ("help", "helpshort", "helpxml")
 
 
-def entries(section: type[Any]) -> list[Entry]:
-    """The flags of a section, in order of definition."""
-    hints = typing.get_type_hints(section)
-    found = []
-    for field in dataclasses.fields(section):
-        hint = hints[field.name]
-        kind = tuple if typing.get_origin(hint) is tuple else hint
-        factory = field.default_factory
-        default = field.default if factory is dataclasses.MISSING else factory()
-        found.append(Entry(field.name, kind, default, **field.metadata))
-    return found
+class HelpAsked(Exception):
+    """
+    The command line asks for help; nothing was read.
+
+    @ivar kind: one of L{HELP}.
+    """
+
+    def __init__(self, kind: str) -> None:
+        super().__init__(kind)
+        self.kind = kind
+
+
+#: A word without its dashes: the flag it means, and whether it begins with C{no}.
+Words = dict[str, tuple[Entry, bool]]
+
+
+def _spelt(found: Iterable[Entry]) -> Words:
+    words = {each.name: (each, False) for each in found}
+    for entry, _ in tuple(words.values()):
+        if entry.kind is bool:
+            words.setdefault(f"no{entry.name}", (entry, True))
+    return words
 
 
 class Reader:
@@ -88,35 +67,69 @@ class Reader:
     The values of a set of sections, and what was left of the command line.
 
     @ivar positional: the words from the first one on that is no flag.
-    @ivar warnings: one sentence for each thing in a flag file that was ignored.
+    @ivar warnings: one sentence for each thing that was ignored, or should not be as it is.
+    @ivar fell_back: the flag file that is read where none is named was read.
     """
 
-    def __init__(self, wanted: Sequence[type[Any]], known: Iterable[type[Any]] = ()) -> None:
+    def __init__(
+        self,
+        wanted: Sequence[type[Any]],
+        known: Iterable[type[Any]] = (),
+        unread: Iterable[Unread] = (),
+        spellings: Mapping[str, str] = MappingProxyType({}),
+    ) -> None:
         """
         @param wanted: the sections whose flags are read.
         @param known: sections of all programs that share the flag file; a
             C{$name} may be any of theirs.
+        @param unread: flags that nobody reads; who sets one is warned.
+        @param spellings: wrong names that are taken for right ones, with a warning.
         """
         self._sections = {section: entries(section) for section in wanted}
-        self._ours = {each.name for found in self._sections.values() for each in found}
-        self._table = {
-            each.name: each for section in (*known, *wanted) for each in entries(section)
-        }
+        ours = [each for found in self._sections.values() for each in found]
+        self._ours = {each.name for each in ours}
+        self._unread = {each.name: each for each in unread}
+        everything = [each.entry() for each in self._unread.values()]
+        everything += [each for section in (*known, *wanted) for each in entries(section)]
+        self._table = {each.name: each for each in everything}
+        syntax = entries(SyntaxFlags)
+        self._own = _spelt((*ours, *syntax))
+        self._accepted = _spelt((*ours, *syntax, *(each.entry() for each in self._unread.values())))
+        self._anywhere = _spelt((*self._table.values(), *syntax))
+        self._spellings = spellings
+        self._undefined: set[str] = set()
         self._given: dict[str, Any] = {}
+        self._where: dict[str, str] = {}
         self._values: dict[str, Any] = {}
         self.positional: list[str] = []
         self.warnings: list[str] = []
+        self.fell_back = False
 
-    def read(self, argv: Sequence[str], **defaults: object) -> None:
+    def read(self, argv: Sequence[str], fallback: str | None = None, **defaults: object) -> None:
         """
         Read a command line; call it once.
 
+        @param fallback: the flag file, if the command line names none.
         @param defaults: values of flags that nothing is said of.
         @raise StartupError: it can't be understood.
+        @raise HelpAsked: it asks for help.
         """
         self._given.update(defaults)
-        self._read(list(argv), None, ())
+        self._undefined.update(_undefok(argv))
+        said, files = self._read(list(argv), None)
+        for kind in HELP:
+            if said.pop(kind, False):
+                raise HelpAsked(kind)
+        self.fell_back = fallback is not None and not files
+        for path in files or ([fallback] if fallback else []):
+            self._file(os.path.expanduser(path), ())
+        # what a flag file says is weaker than what is said beside it
+        self._say(said, "")
         self._values = {name: self._resolve(name, ()) for name in self._ours}
+        for name in self._given.keys() & self._unread.keys():
+            each = self._unread[name]
+            if self._given[name] != each.default:
+                self.warnings.append(f"{self._where[name]}--{name} {each.why}")
 
     def section(self, wanted: type[S]) -> S:
         """The values of one section."""
@@ -124,8 +137,14 @@ class Reader:
 
     # Words.
 
-    def _read(self, words: list[str], source: str | None, seen: tuple[str, ...]) -> None:
+    def _say(self, said: Mapping[str, Any], where: str) -> None:
+        self._given.update(said)
+        self._where.update(dict.fromkeys(said, where))
+
+    def _read(self, words: list[str], source: str | None) -> tuple[dict[str, Any], list[str]]:
+        """What words say, and the flag files that they name."""
         said: dict[str, Any] = {}
+        files: list[str] = []
         while words:
             word = words.pop(0)
             if word == "--" and source is None:
@@ -137,22 +156,23 @@ class Reader:
                 self.positional = [word, *words]
                 break
             name, equals, value = word.lstrip("-").partition("=")
-            if name == "flagfile":
-                path = value if equals else _next(words, name, source)
-                self._file(os.path.expanduser(path), seen)
-                continue
             entry, negated = self._find(name, source)
-            if entry is None:  # unknown: the rest of its line is its value
-                words.clear()
+            if entry is None:
+                if source is not None:  # unknown: the rest of its line is its value
+                    words.clear()
             elif negated and equals:
                 raise StartupError(f"{_where(source)}--{name} takes no value")
             elif entry.kind is bool and not equals:
                 said[entry.name] = not negated
             else:
                 text = value if equals else _next(words, name, source)
-                said[entry.name] = _parse(entry, text, source)
-        # what a flag file says is weaker than what is said beside it
-        self._given.update(said)
+                if entry.name == "flagfile":
+                    files.append(text)
+                elif entry.name == "undefok":
+                    self._undefined.update(_parse(entry, text, source))
+                else:
+                    said[entry.name] = _parse(entry, text, source)
+        return said, files
 
     def _file(self, path: str, seen: tuple[str, ...]) -> None:
         real = os.path.realpath(path)
@@ -162,35 +182,76 @@ class Reader:
         try:
             with open(path, encoding="utf-8") as file:
                 lines = file.read().splitlines()
+                everyone = bool(os.fstat(file.fileno()).st_mode & stat.S_IROTH)
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
             raise StartupError(f"can't read flag file {path}: {reason}") from None
+        secrets: list[str] = []
         for number, line in enumerate(lines, 1):
             text = line.strip()
             if text and not text.startswith(("#", "//")):
                 first = text.split(None, 1)
                 words = [text] if "=" in first[0] else first
-                self._read(words, f"{path}:{number}", (*seen, real))
+                said, files = self._read(words, f"{path}:{number}")
+                self._say(said, f"{path}:{number}: ")
+                secrets += [f"--{name}" for name in said if self._tells(name, said[name])]
+                for other in files:
+                    self._file(os.path.expanduser(other), (*seen, real))
+        if everyone and secrets:
+            self.warnings.append(
+                f"{path} can be read by everyone, and {', '.join(dict.fromkeys(secrets))} in it is "
+                "secret: chmod o-r it"
+            )
+
+    def _tells(self, name: str, value: Any) -> bool:
+        """Whether a flag's value is a secret: not its default, nor a URL without a password."""
+        entry = self._table.get(name)
+        if entry is None or not entry.secret or value == entry.default:
+            return False
+        return "://" not in value or re.search(r"://[^/@]*:[^/]*@", value) is not None
 
     def _find(self, name: str, source: str | None) -> tuple[Entry | None, bool]:
         """The flag of a name, None if it is to be passed over; and whether it said C{no}."""
-        for known, negated in ((name, False), (name.removeprefix("no"), True)):
-            entry = self._table.get(known)
-            if entry is None or (negated and entry.kind is not bool):
-                continue
-            if source is not None or known in self._ours:
-                return entry, negated
-        starting = [known for known in self._ours if known.startswith(name)]
+        name = _ASKS.get(name, name)
+        right = self._spellings.get(name)
+        if right is not None:
+            self._warn(f"{_where(source)}--{name} is taken for --{right}, as the flag is called")
+            name = right
+        pool = self._anywhere if source is not None else self._accepted
+        if name in pool:
+            return pool[name]
+        starting: list[str] = []
+        for words in (self._own, pool):
+            starting = [] if name in self._undefined else [w for w in words if w.startswith(name)]
+            if starting:
+                break
         if len(starting) == 1:
-            return self._table[starting[0]], False
-        if source is None and starting:
-            raise StartupError(f"--{name} may be any of {', '.join(sorted(starting))}")
-        near = difflib.get_close_matches(name, self._table if source else self._ours, 1)
+            return pool[starting[0]]
+        if name in self._undefined or name.removeprefix("no") in self._undefined:
+            return None, False
+        if starting:
+            text = f"{_where(source)}--{name} may be any of {', '.join(sorted(starting))}"
+            if source is None:
+                raise StartupError(text)
+            self._warn(f"{text}; it is ignored", name)
+            return None, False
+        near = difflib.get_close_matches(name, pool, 1)
         hint = f"; did you mean --{near[0]}?" if near else ""
         if source is None:
             raise StartupError(f"unknown flag --{name}{hint}")
-        self.warnings.append(f"{source}: unknown flag --{name} is ignored{hint}")
+        self._warn(f"{source}: unknown flag --{name} is ignored{hint}", name)
         return None, False
+
+    def _warn(self, text: str, name: str | None = None) -> None:
+        """
+        Warn once.
+
+        @param name: of an unknown flag, which is not told of again.
+        """
+        if name is None or name not in self._undefined:
+            self.warnings.append(text)
+        if name is not None:
+            self._undefined.add(name)
 
     # Interpolation.
 
@@ -213,21 +274,19 @@ class Reader:
 
         return re.sub(r"\$\$|\$\{(\w+)\}|\$(\w+)", replace, value)
 
-    # Help.
-
-    def usage(self, program: str) -> str:
-        """What C{--help} prints: every flag that the program reads."""
-        lines = [f"USAGE: {program} [flags]", "flags:", ""]
-        for section, found in self._sections.items():
-            lines.append((section.__doc__ or "").strip().splitlines()[0])
-            for entry in sorted(found, key=lambda each: each.name):
-                lines.extend(_help(entry))
-            lines.append("")
-        return "\n".join(lines)
-
 
 def _where(source: str | None) -> str:
     return f"{source}: " if source else ""
+
+
+def _undefok(argv: Sequence[str]) -> Iterator[str]:
+    """The names of all C{--undefok}, which may come after what they excuse."""
+    for word, following in zip(argv, (*argv[1:], ""), strict=False):
+        if word == "--":
+            return
+        name, equals, value = word.lstrip("-").partition("=")
+        if word.startswith("-") and name == "undefok":
+            yield from (part.strip() for part in (value if equals else following).split(","))
 
 
 def _next(words: list[str], name: str, source: str | None) -> str:
@@ -248,20 +307,3 @@ def _parse(entry: Entry, text: str, source: str | None) -> Any:
         raise StartupError(
             f"{_where(source)}--{entry.name} must be {_KINDS[entry.kind]}, not {text!r}"
         ) from None
-
-
-def _help(entry: Entry) -> list[str]:
-    dashes = "--[no]" if entry.kind is bool else "--"
-    text = f"{dashes}{entry.name}: {entry.meaning}"
-    lines = textwrap.wrap(text, 78, initial_indent="  ", subsequent_indent="    ")
-    default = str(entry.default)
-    if entry.kind is bool:
-        default = default.lower()
-    elif entry.kind is tuple:
-        default = ",".join(entry.default)
-    lines.append(f"    (default: {entry.show or repr(default)})")
-    if entry.kind in _LISTED_KINDS:
-        lines.append(f"    ({_LISTED_KINDS[entry.kind]})")
-    if entry.choices:
-        lines.append(f"    ({' or '.join(entry.choices)})")
-    return lines

@@ -10,10 +10,13 @@ from __future__ import annotations
 import dataclasses
 import socket
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, cast
 
-from nova_tx import installed
-from nova_tx.flagfile import Names, Reader, flag
+from nova_tx import installed, unbuilt
+from nova_tx.errors import StartupError
+from nova_tx.flag_fields import Names, flag
+from nova_tx.flagfile import Reader
+from nova_tx.registry import registered
 
 _SCHEMES = ("http", "https")
 
@@ -128,6 +131,8 @@ class SqlFlags:
     """The database."""
 
     sql_connection: str = flag("sqlite:///$state_path/nova.sqlite", "SQLAlchemy URL", secret=True)
+    db_backend: str = flag("sqlalchemy", "what reaches the database: sqlalchemy")
+    db_driver: str = flag("nova.db.api", "what asks the database: nova.db.api")
     sql_idle_timeout: int = flag(3600, "seconds after which an idle connection is replaced")
     sql_max_retries: int = flag(12, "attempts to reach the database at start")
     sql_retry_interval: int = flag(10, "seconds between those attempts")
@@ -168,6 +173,9 @@ class Ec2Flags:
     ec2_rate_burst: int = flag(100, "requests of a project that may come at once before that")
     ec2_timestamp_window: int = flag(900, "seconds a request's time may be off")
     region_list: Names = flag((), "name=fqdn pairs for DescribeRegions and credentials")
+    use_forwarded_for: bool = flag(
+        False, "who asks is the last in X-Forwarded-For: for a proxy that nobody can go around"
+    )
     metadata_listen: str = flag(
         "$ec2_dmz_host",
         "address the metadata service listens on; guests come to it by the network host's DNAT",
@@ -216,6 +224,9 @@ class ImageFlags:
     """Images."""
 
     image_service: str = flag("nova.image.s3.S3ImageService", "where images are looked up")
+    use_s3: bool = flag(
+        True, "files of images come by HTTP; if not, nova.image.s3 reads them in images_path, too"
+    )
     images_path: str = flag("$state_path/images", "directory of decrypted images")
     image_max_bytes: int = flag(64 * 2**30, "largest image file that a bundle may unpack to")
     image_convert_seconds: int = flag(
@@ -230,7 +241,7 @@ class GlanceFlags:
 
     glance_host: str = flag("$my_ip", "Glance host")
     glance_port: int = flag(9292, "Glance port")
-    glance_scheme: str = flag("http", "http or https")
+    glance_scheme: str = flag("http", "how Glance is reached", choices=("http", "https"))
     glance_auth_token: str = flag(
         "",
         "token of an administrator of Glance; empty: Glance believes who asks (trusted-auth)",
@@ -243,6 +254,7 @@ class CryptoFlags:
     """The certificate authority."""
 
     ca_path: str = flag("$state_path/CA", "directory of the certificate authority")
+    lock_path: str = flag("", "directory of the authority's lock file; empty is ca_path")
     ca_file: str = flag("cacert.pem", "its certificate, in that directory")
     key_file: str = flag("private/cakey.pem", "its key, in that directory")
     crl_file: str = flag("crl.pem", "its list of revoked certificates, in that directory")
@@ -313,6 +325,11 @@ class QuotaFlags:
 class ComputeFlags:
     """The compute worker."""
 
+    compute_manager: str = flag("nova.compute.manager.ComputeManager", "what works on messages")
+    compute_driver: str = flag(
+        "nova.virt.connection.get_connection",
+        "hypervisor by its driver's name, or by default as connection_type says",
+    )
     connection_type: str = flag("libvirt", "hypervisor: libvirt or fake")
     instances_path: str = flag("$state_path/instances", "directory of guests' files")
     default_instance_type: str = flag("m1.small", "type when a request names none")
@@ -333,6 +350,9 @@ class LibvirtFlags:
     """The libvirt driver."""
 
     libvirt_type: str = flag("kvm", "kvm or qemu")
+    libvirt_xml_template: str = flag(
+        "", "file of guests' descriptions, instead of our own: see docs/operating.md"
+    )
     libvirt_uri: str = flag("", "connection, instead of the one for libvirt_type")
     use_cow_images: bool = flag(True, "root disks are qcow2 over the shared image, not copies")
     reboot_grace_seconds: int = flag(
@@ -345,6 +365,12 @@ class NetworkFlags:
     """The network worker, and C{nova-manage network}."""
 
     network_manager: str = flag("nova.network.manager.FlatDHCPManager", "kind of network")
+    network_driver: str = flag("nova.network.linux_net", "what makes networks on this host")
+    network_host: str = flag(
+        "",
+        "host whose network worker is asked for addresses of networks that nobody carries yet; "
+        "empty is any",
+    )
     fake_network: bool = flag(False, "no real bridges, rules or DHCP servers")
     fixed_range: str = flag("10.0.0.0/8", "block of all guest addresses")
     num_networks: int = flag(1, "networks to create")
@@ -380,6 +406,9 @@ class NetworkFlags:
 class SchedulerFlags:
     """The scheduler."""
 
+    scheduler_manager: str = flag(
+        "nova.scheduler.manager.SchedulerManager", "what works on messages"
+    )
     scheduler_driver: str = flag("nova.scheduler.chance.ChanceScheduler", "scheduling policy")
     max_cores: int = flag(16, "simple policy: virtual CPUs per host")
 
@@ -434,11 +463,30 @@ def sections() -> tuple[type[Any], ...]:
     )
 
 
+def registered_sections() -> tuple[type[Any], ...]:
+    """
+    Sections of other distributions' drivers, in every program's flags.
+
+    @raise StartupError: one can't be loaded, or is no frozen dataclass.
+    """
+    found = registered("nova_tx.flags")
+    for name, value in found.items():
+        if not (isinstance(value, type) and dataclasses.is_dataclass(value)):
+            raise StartupError(f"{name}, an entry point of nova_tx.flags, is no dataclass of flags")
+    return tuple(cast(type[Any], each) for each in found.values())
+
+
 class Flags(Reader):
     """The flags of this house, as a command line and the flag files it names set them."""
 
     @classmethod
-    def load(cls, argv: Sequence[str], wanted: Sequence[type[Any]], **defaults: object) -> Flags:
+    def load(
+        cls,
+        argv: Sequence[str],
+        wanted: Sequence[type[Any]],
+        fallback: str | None = None,
+        **defaults: object,
+    ) -> Flags:
         """
         Read a command line.
 
@@ -447,10 +495,13 @@ class Flags(Reader):
 
         @param argv: without the program's name.
         @param wanted: the sections to read, of this module or a driver's own.
+        @param fallback: the flag file, if the command line names none.
         @param defaults: values that this program has where nothing is said.
         @raise StartupError: a flag is unknown (on the command line), or has a
             value of the wrong type, or C{$name} in a value names no flag.
+        @raise HelpAsked: the command line asks for help.
         """
-        flags = cls(wanted, sections())
-        flags.read(argv, **defaults)
+        known = (*sections(), *registered_sections())
+        flags = cls(wanted, known, unbuilt.unread(), unbuilt.SPELLINGS)
+        flags.read(argv, fallback, **defaults)
         return flags

@@ -11,9 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from nova_tx import flag_help
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
-from nova_tx.flags import ComputeFlags, Flags, LibvirtFlags, flag
+from nova_tx.flag_fields import flag
+from nova_tx.flags import ComputeFlags, Flags, LibvirtFlags
 from nova_tx.manage.main import main
 from nova_tx.model.guests import GuestSpec
 from nova_tx.taps.parts import drivers
@@ -107,7 +109,9 @@ def test_the_flag_is_read_and_shown() -> None:
     section = dataclasses.make_dataclass("Example", [(name, kind, fields[name])], frozen=True)
     flags = Flags.load(["--console_bytes=7"], [section])
     assert flags.section(section).console_bytes == 7  # type: ignore[attr-defined]
-    assert "--console_bytes: bytes of a guest's console" in flags.usage("nova-compute")
+    assert "--console_bytes: bytes of a guest's console" in flag_help.text(
+        "nova-compute", [section]
+    )
     with pytest.raises(StartupError, match="--console_bytes must be an integer"):
         Flags.load(["--console_bytes=many"], [section])
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from nova_tx import flag_help
 from nova_tx.errors import StartupError
-from nova_tx.flagfile import default_flagfile, entries
+from nova_tx.flag_fields import entries
+from nova_tx.flagfile import default_flagfile
 from nova_tx.flags import (
     AuthFlags,
     BusFlags,
@@ -84,9 +87,10 @@ def test_end(stop: str) -> None:
         (["--s3_port="], "--s3_port must be an integer, not ''"),
         (["--verbose=perhaps"], "--verbose must be true or false, not 'perhaps'"),
         (["--s3_scheme=ftp"], "--s3_scheme must be http or https, not 'ftp'"),
+        (["--ec2_scheme=ftp"], "--ec2_scheme must be http or https, not 'ftp'"),
         (["--noverbose=true"], "--noverbose takes no value"),
         (["--s3_port"], "flag --s3_port needs a value"),
-        (["--rabbit-retry-interval=1"], "unknown flag --rabbit-retry-interval; did you mean"),
+        (["--rabbit-host=x"], "unknown flag --rabbit-host; did you mean --rabbit_host?"),
         (["--xyzzy"], "unknown flag --xyzzy"),
         (["--no_s3_port"], "unknown flag --no_s3_port"),
         (["--ec2_l"], "--ec2_l may be any of ec2_listen, ec2_listen_port"),
@@ -161,10 +165,10 @@ def test_shared_file(flag_file: Any) -> None:
 
 def test_unknown_in_file(flag_file: Any) -> None:
     """A flag that nobody knows is passed over with a warning: where, and what was meant."""
-    found = load(flag_file("--max_gigabytes 10\n--rabbit-host=x\n--s3_port=1\n"))
+    found = load(flag_file("--quota_disks 10\n--rabbit-host=x\n--s3_port=1\n"))
     assert found.section(S3Flags).s3_port == 1
     [one, two] = found.warnings
-    assert ":1: unknown flag --max_gigabytes is ignored" in one
+    assert ":1: unknown flag --quota_disks is ignored" in one
     assert ":2: unknown flag --rabbit-host is ignored; did you mean --rabbit_host?" in two
 
 
@@ -186,6 +190,15 @@ def test_default_file(tmp_path: Path) -> None:
     """Unless another is named, nova.conf beside the program is the flag file."""
     (tmp_path / "nova.conf").touch()
     assert default_flagfile(str(tmp_path / "nova-api")) == str(tmp_path / "nova.conf")
+
+
+def test_default_file_of_the_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If there is none beside the program, it is /etc/nova/nova.conf; if there is none, none."""
+    there = {"/etc/nova/nova.conf"}
+    monkeypatch.setattr(os.path, "exists", there.__contains__)
+    assert default_flagfile(str(tmp_path / "nova-api")) == "/etc/nova/nova.conf"
+    there.clear()
+    assert default_flagfile(str(tmp_path / "nova-api")) is None
 
 
 # Interpolation.
@@ -241,7 +254,7 @@ def test_no_secret() -> None:
 
 def test_usage() -> None:
     """The help lists every flag of the sections that a program reads, with default and type."""
-    text = load(wanted=(BusFlags, SqlFlags)).usage("nova-scheduler")
+    text = flag_help.text("nova-scheduler", (BusFlags, SqlFlags))
     lines = text.splitlines()
     assert lines[:3] == ["USAGE: nova-scheduler [flags]", "flags:", ""]
     for section in (BusFlags, SqlFlags):

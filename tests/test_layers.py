@@ -22,6 +22,8 @@ GROUND = (
     "context",
     "disk",
     "errors",
+    "flag_fields",
+    "flag_help",
     "flagfile",
     "flags",
     "gate",
@@ -39,6 +41,7 @@ GROUND = (
     "remote",
     "states",
     "threads",
+    "unbuilt",
 )
 CLIENTS = ("compute.client", "network.client", "scheduler.client")
 

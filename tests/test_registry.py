@@ -8,6 +8,7 @@ from typing import Any, cast
 import nova_tx.api.ec2.admin
 import nova_tx.auth
 import nova_tx.image
+import nova_tx.network.fabric
 import nova_tx.network.managers
 import nova_tx.scheduler.policies
 import nova_tx.virt
@@ -17,6 +18,7 @@ from nova_tx.api.ec2.actions.absent import ABSENT
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.image.interfaces import IImages
 from nova_tx.manage.catalogue import categories
+from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.network.managers.interfaces import INetworkManager
 from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.interfaces import IStore
@@ -144,13 +146,18 @@ def test_drivers() -> None:
     found: dict[Any, set[str]] = {
         IVirtDriver: set(drivers(IVirtDriver, nova_tx.virt, nova_tx.virt.libvirt)),
         INetworkManager: set(drivers(INetworkManager, nova_tx.network.managers)),
+        IFabric: set(drivers(IFabric, nova_tx.network.fabric)),
         IPolicy: set(drivers(IPolicy, nova_tx.scheduler.policies)),
         IImages: set(drivers(IImages, nova_tx.image)),
         IUsers: set(drivers(IUsers, nova_tx.auth)),
     }
     assert found == {
-        IVirtDriver: {"fake", "libvirt"},
+        IVirtDriver: {
+            *("fake", "nova.virt.fake.get_connection"),
+            *("libvirt", "nova.virt.libvirt_conn.get_connection"),
+        },
         INetworkManager: {"nova.network.manager.FlatDHCPManager", "flat_dhcp"},
+        IFabric: {"nova.network.linux_net", "linux", "memory"},
         IPolicy: {
             "nova.scheduler.chance.ChanceScheduler",
             "nova.scheduler.zone.ZoneScheduler",

@@ -1,7 +1,8 @@
 """
 The metadata service: what a guest may know of itself.                 [spec/03]
 
-Who asks is known by the address of the TCP connection, and by nothing else.
+Who asks is known by the address of the TCP connection, and by nothing else
+(unless C{use_forwarded_for} trusts a proxy).
 Unlike Nova's: 404 for an address without instance and for user data that is
 not there (cloud-init knows both), sorted listings, a leaf has nothing below
 it, no C{mpi/}, and security groups are named.
@@ -21,7 +22,7 @@ from twisted.web.server import Request
 
 from nova_tx import block_devices
 from nova_tx.access_log import trace
-from nova_tx.api.web import Answer, AsyncResource
+from nova_tx.api.web import Answer, AsyncResource, asker
 from nova_tx.context import RequestContext
 from nova_tx.errors import AuthFailure, InvalidInput, NotFound
 from nova_tx.flags import Ec2Flags
@@ -68,6 +69,7 @@ class MetadataResource(AsyncResource):
         self._instances = operations.instances
         self._tokens = Tokens(secrets.token_bytes(32))
         self._clock = clock
+        self._forwarded = flags.use_forwarded_for
 
     async def answer(self, request: Request, request_id: str) -> Answer:
         """
@@ -76,7 +78,7 @@ class MetadataResource(AsyncResource):
         @raise InvalidInput, AuthFailure: a token was asked for wrongly.
         """
         trace(request, RequestContext(None, None, request_id=request_id), "metadata")
-        address = str(getattr(request.getClientAddress(), "host", ""))
+        address = asker(request, self._forwarded) or ""
         path = [part for part in request.path.decode("latin-1").split("/") if part]
         now = int(self._clock.seconds())
         if request.method == b"PUT" and path == [LATEST, "api", "token"]:
@@ -99,7 +101,7 @@ class MetadataResource(AsyncResource):
         return look_up(tree(await self._instances.at_address(address)), path[1:])
 
     def _new_token(self, request: Request, address: str, now: int) -> Answer:
-        if request.getHeader("x-forwarded-for") is not None:
+        if not self._forwarded and request.getHeader("x-forwarded-for") is not None:
             raise AuthFailure("The request came through a proxy")
         life = request.getHeader(_TOKEN_LIFE) or ""
         if not re.fullmatch(r"[0-9]{1,5}", life) or not 1 <= int(life) <= LONGEST_TOKEN:

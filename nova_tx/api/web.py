@@ -45,6 +45,18 @@ class Answer:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+def asker(request: Request, forwarded: bool) -> str | None:
+    """
+    The address that a request comes from.
+
+    @param forwarded: a proxy is before us, and adds to C{X-Forwarded-For} where it has it from.
+    """
+    told = request.requestHeaders.getRawHeaders("x-forwarded-for") if forwarded else None
+    if told:
+        return told[-1].rpartition(",")[2].strip()
+    return getattr(request.getClientAddress(), "host", None)
+
+
 class AsyncResource(Resource):
     """
     A leaf whose answer is a coroutine's; a client that goes away cancels it.

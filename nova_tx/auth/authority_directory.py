@@ -39,7 +39,7 @@ class AuthorityDirectory:
         @param name: what it is to be called, asked when it is made.
         @param now: the time, naive UTC.
         """
-        self._files = AuthorityFiles(path)
+        self._files = AuthorityFiles(path, _lock(path, flags))
         self._flags = flags
         self._name = name
         self._now = now
@@ -191,3 +191,11 @@ class AuthorityDirectory:
 
 def _certificate(serial: str) -> str:
     return os.path.join("newcerts", f"{serial}.pem")
+
+
+def _lock(path: str, flags: CryptoFlags) -> str:
+    """The file of a directory's lock: in it, or in C{lock_path} under the project's name."""
+    if not flags.lock_path:
+        return os.path.join(path, ".lock")
+    name = "nova-ca" if path == flags.ca_path else f"nova-ca-{os.path.basename(path)}"
+    return os.path.join(flags.lock_path, f"{name}.lock")

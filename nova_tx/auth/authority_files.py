@@ -23,8 +23,12 @@ class AuthorityFiles:
     @ivar path: where it is.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, lock: str) -> None:
+        """
+        @param lock: the file that processes take turns by; its directory is made, too.
+        """
         self.path = path
+        self._lock = lock
 
     def at(self, name: str) -> str:
         """Where a file of it is."""
@@ -44,8 +48,9 @@ class AuthorityFiles:
         try:
             for name in _DIRECTORIES:
                 self._make_directory(os.path.join(self.path, name).rstrip("/"))
+            self._make_directory(os.path.dirname(self._lock))
             flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW
-            with open(os.open(self.at(".lock"), flags, 0o600), "wb") as lock:
+            with open(os.open(self._lock, flags, 0o600), "wb") as lock:
                 self._give(lock.fileno())
                 fcntl.flock(lock, fcntl.LOCK_EX)
                 yield

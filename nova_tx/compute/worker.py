@@ -49,6 +49,8 @@ _log = Logger()
 class ComputeWorker:
     """Answers topic C{compute} of this host."""
 
+    names = ("nova.compute.manager.ComputeManager", "compute")
+
     def __init__(
         self,
         database: Database,

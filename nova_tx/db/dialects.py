@@ -15,6 +15,7 @@ from sqlalchemy.pool import StaticPool
 
 from nova_tx.errors import StartupError
 from nova_tx.flags import SqlFlags
+from nova_tx.registry import choose
 
 #: Threads of a server database, and connections of its pool.
 SERVER_THREADS = 8
@@ -63,8 +64,11 @@ def create(flags: SqlFlags) -> Engine:
     A driver that the URL leaves out is psycopg or PyMySQL.
 
     @raise StartupError: C{sql_connection} is no database URL, or its driver is
-        not installed. The text has nothing of the URL in it but the driver.
+        not installed; or C{db_backend} or C{db_driver} is another. The text
+        has nothing of the URL in it but the driver.
     """
+    choose({"sqlalchemy": create_engine}, flags.db_backend, "--db_backend")
+    choose({"nova.db.api": create_engine}, flags.db_driver, "--db_driver")
     try:
         url = make_url(flags.sql_connection)
     except (ArgumentError, ValueError):

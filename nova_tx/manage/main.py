@@ -17,9 +17,10 @@ from sqlalchemy.exc import DBAPIError
 from twisted.internet.defer import Deferred
 from twisted.python.failure import Failure
 
+from nova_tx import flag_help
 from nova_tx.db.dialects import reason
 from nova_tx.errors import NovaError, StartupError
-from nova_tx.flagfile import default_flagfile
+from nova_tx.flagfile import HelpAsked, default_flagfile
 from nova_tx.flags import Flags
 from nova_tx.manage import catalogue
 from nova_tx.manage.catalogue import Category, NoChoice, WrongCount
@@ -69,17 +70,11 @@ def _main(argv: Sequence[str]) -> int:
 
 def _flags(program: str, words: list[str]) -> Flags | None:
     """The flags in front of the first word that is none; None if help was wanted."""
-    flags = []
-    for word in words:
-        if not word.startswith("-"):
-            break
-        flags.append(word)
-    if any(word in _HELP for word in flags):
-        print(__doc__.replace("C{", "").replace("}", "").strip().split("  [")[0], end="\n\n")
-        short = any("short" in word for word in flags)
-        print("" if short else Flags(SECTIONS).usage(program), end="")
+    try:
+        return Flags.load(words, SECTIONS, default_flagfile(program))
+    except HelpAsked as asked:
+        print(flag_help.answer(asked.kind, program, __doc__, SECTIONS, ()))
         return None
-    return Flags.load(_with_flagfile(program, words), SECTIONS)
 
 
 def _with_flagfile(program: str, words: list[str]) -> list[str]:

@@ -7,7 +7,7 @@ asked of nova-manage when they are wanted.
 
 from __future__ import annotations
 
-from nova_tx.flagfile import entries
+from nova_tx.flag_fields import entries
 from nova_tx.manage import catalogue
 from nova_tx.manage.parts import SECTIONS
 

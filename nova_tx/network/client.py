@@ -8,11 +8,15 @@ from nova_tx.rpc.interfaces import IRPC
 
 
 class NetworkClient:
-    """Messages to network workers; C{host} None means whichever takes it first."""
+    """Messages to network workers."""
 
-    def __init__(self, rpc: IRPC, topic: str) -> None:
+    def __init__(self, rpc: IRPC, topic: str, usual: str | None = None) -> None:
+        """
+        @param usual: the host that is meant by None; None: whichever takes a message first.
+        """
         self._rpc = rpc
         self._topic = topic
+        self._usual = usual
 
     async def allocate_fixed_ip(
         self, context: RequestContext, host: str | None, instance_id: int
@@ -40,4 +44,5 @@ class NetworkClient:
         )
 
     def _where(self, host: str | None) -> str:
+        host = host or self._usual
         return self._topic if host is None else f"{self._topic}.{host}"

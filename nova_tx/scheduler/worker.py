@@ -31,6 +31,8 @@ LOST_AFTER = 10
 class SchedulerWorker:
     """Answers topic C{scheduler}."""
 
+    names = ("nova.scheduler.manager.SchedulerManager", "scheduler")
+
     def __init__(
         self,
         database: Database,

@@ -20,6 +20,11 @@ class Options(DaemonOptions):
             for section in each.Options.wanted
         )
     )
+    own = tuple(
+        section
+        for each in (objectstore, network, scheduler, compute, api)
+        for section in each.Options.own
+    )
     presets = {"fake_rabbit": True}
 
 

@@ -45,6 +45,7 @@ PATIENCE = 10.0
 
 class Options(DaemonOptions):
     program = "nova-api"
+    own = (Ec2Flags,)
     wanted = (
         NodeFlags,
         BusFlags,

@@ -25,6 +25,7 @@ from nova_tx.taps.parts import Parts
 
 class Options(DaemonOptions):
     program = "nova-compute"
+    own = (ComputeFlags, LibvirtFlags)
     wanted = (
         NodeFlags,
         BusFlags,
@@ -44,11 +45,9 @@ class Options(DaemonOptions):
 def room(parts: Parts) -> list[Part]:
     """The compute worker."""
     topic = parts.flags.section(BusFlags).compute_topic
-    return [
-        parts.users,
-        parts.images,
-        parts.serving(parts.make(ComputeWorker), topic, "nova-compute"),
-    ]
+    name = parts.flags.section(ComputeFlags).compute_manager
+    worker = parts.worker(ComputeWorker, name, "compute_manager")
+    return [parts.users, parts.images, parts.serving(worker, topic, "nova-compute")]
 
 
 def makeService(options: Options) -> Daemon:

@@ -12,6 +12,7 @@ from nova_tx.taps.parts import Parts
 
 class Options(DaemonOptions):
     program = "nova-network"
+    own = (NetworkFlags,)
     wanted = (NodeFlags, BusFlags, SqlFlags, NetworkFlags, Ec2Flags)
 
 

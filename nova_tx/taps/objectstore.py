@@ -40,6 +40,7 @@ _DESCRIPTORS = 3
 
 class Options(DaemonOptions):
     program = "nova-objectstore"
+    own = (S3Flags,)
     wanted = (
         NodeFlags,
         BusFlags,

@@ -10,15 +10,24 @@ from typing import Any
 
 from twisted.python import usage
 
+from nova_tx import flag_help
 from nova_tx.errors import StartupError
-from nova_tx.flagfile import default_flagfile
-from nova_tx.flags import DaemonFlags, Flags, LogFlags, MetricsFlags, NodeFlags
+from nova_tx.flagfile import HelpAsked, default_flagfile
+from nova_tx.flags import (
+    DaemonFlags,
+    Flags,
+    LogFlags,
+    MetricsFlags,
+    NodeFlags,
+    registered_sections,
+)
 from nova_tx.log import outputs
 from nova_tx.log.daemon_log import DaemonLog
 from nova_tx.log.levels import Levels
 from nova_tx.log.lines import Lines
 
-_HELP = ("--help", "-help", "-?", "--helpshort", "-h")
+#: The sections that every daemon reads.
+ALWAYS = (LogFlags, DaemonFlags, MetricsFlags)
 
 
 class DaemonOptions(usage.Options):
@@ -26,11 +35,13 @@ class DaemonOptions(usage.Options):
     Reads the flags of one daemon.
 
     @cvar wanted: the sections that it reads.
+    @cvar own: those of them that are about what it does; C{--helpshort} shows these.
     @cvar presets: values that its flags have where nothing is said of them.
     @ivar words: what it read.
     """
 
     wanted: Sequence[type[Any]] = ()
+    own: Sequence[type[Any]] = ()
     presets: Mapping[str, object] = {}
     program = "nova"
     flags: Flags
@@ -38,20 +49,20 @@ class DaemonOptions(usage.Options):
 
     def parseOptions(self, options: Sequence[str] | None = None) -> None:
         words = list(sys.argv[1:] if options is None else options)
-        wanted = (*self.wanted, LogFlags, DaemonFlags, MetricsFlags)
-        if any(word in _HELP for word in words):
-            print(Flags(wanted).usage(self.program))
-            raise SystemExit(1)  # as gflags does                       [spec/11 section 1]
-        if not any("flagfile" in word for word in words):
-            found = default_flagfile(sys.argv[0])
-            if found:
-                words.insert(0, f"--flagfile={found}")
-        self.words = words
+        fallback = default_flagfile(sys.argv[0])
         try:
-            self.flags = Flags.load(words, wanted, **self.presets)
+            wanted = (*self.wanted, *ALWAYS, *registered_sections())
+            self.flags = Flags.load(words, wanted, fallback, **self.presets)
+        except HelpAsked as asked:
+            about = sys.modules[type(self).__module__].__doc__ or ""
+            print(flag_help.answer(asked.kind, self.program, about, wanted, self.own))
+            raise SystemExit(1) from None  # as gflags does               [spec/11 section 1]
         except StartupError as error:
             print(f"{self.program}: {error}", file=sys.stderr)
             raise SystemExit(1) from None
+        if self.flags.fell_back:
+            words.insert(0, f"--flagfile={fallback}")
+        self.words = words
         if self.flags.positional:
             print(f"{self.program}: {self.flags.positional[0]!r} is not a flag", file=sys.stderr)
             raise SystemExit(1)

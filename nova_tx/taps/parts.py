@@ -11,13 +11,14 @@ from __future__ import annotations
 import dataclasses
 import inspect
 import typing
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import cached_property
 from types import ModuleType
 from typing import Any, TypeVar
 
 import nova_tx.auth
 import nova_tx.image
+import nova_tx.network.fabric
 import nova_tx.network.managers
 import nova_tx.scheduler.policies
 import nova_tx.virt
@@ -27,7 +28,7 @@ from nova_tx.auth.lockout import Lockout
 from nova_tx.compute.client import ComputeClient
 from nova_tx.db import services
 from nova_tx.db.engine import Database
-from nova_tx.errors import Unavailable
+from nova_tx.errors import StartupError, Unavailable
 from nova_tx.flags import (
     AuthFlags,
     BusFlags,
@@ -39,10 +40,11 @@ from nova_tx.flags import (
     SchedulerFlags,
 )
 from nova_tx.image.interfaces import IImages
+from nova_tx.image.local import LocalImages
+from nova_tx.image.objectstore import ObjectstoreImages
 from nova_tx.monitor.health import Ask
 from nova_tx.network.client import NetworkClient
 from nova_tx.network.fabric.interfaces import IFabric
-from nova_tx.network.fabric.linux import LinuxFabric
 from nova_tx.network.fabric.memory import MemoryFabric
 from nova_tx.network.managers.interfaces import INetworkManager
 from nova_tx.operations import Operations
@@ -59,7 +61,7 @@ from nova_tx.operations.tags import Tags
 from nova_tx.operations.types import Types
 from nova_tx.operations.zones import Zones
 from nova_tx.process import IRunner, Runner
-from nova_tx.registry import by_name, choose, definitions, is_class
+from nova_tx.registry import by_name, choose, definitions, is_class, registered
 from nova_tx.rpc.amqp import AmqpRPC
 from nova_tx.rpc.interfaces import IRPC
 from nova_tx.rpc.memory import MemoryRPC
@@ -74,6 +76,9 @@ T = TypeVar("T")
 #: Parts that are asked whether they are well.
 DATABASE, BUS, HYPERVISOR = "database", "bus", "hypervisor"
 
+#: What compute_driver is where connection_type says it.
+BY_CONNECTION_TYPE = "nova.virt.connection.get_connection"
+
 
 def drivers(interface: Any, *packages: ModuleType) -> dict[str, Any]:
     """The classes of some packages that provide an interface, under each of their names."""
@@ -83,7 +88,27 @@ def drivers(interface: Any, *packages: ModuleType) -> dict[str, Any]:
         for value in definitions(package, is_class)
         if interface.implementedBy(value)
     ]
-    return by_name(found, lambda each: each.names)
+    table = offered(found, *(package.__name__ for package in packages))
+    for name, value in table.items():
+        if not interface.implementedBy(value):
+            raise StartupError(f"{name} is registered, but is no {interface.__name__}")
+    return table
+
+
+def offered(ours: Iterable[Any], *groups: str) -> dict[str, Any]:
+    """
+    Our classes, and those that other distributions register, by name.
+
+    @param groups: entry point groups.
+    @raise StartupError: two have the same name, or one can't be loaded.
+    """
+    table = by_name(ours, lambda each: each.names)
+    for group in groups:
+        for name, value in registered(group).items():
+            if name in table:
+                raise StartupError(f"{name} is registered under {group}, but that name is taken")
+            table[name] = value
+    return table
 
 
 class Parts:
@@ -124,6 +149,16 @@ class Parts:
         if dataclasses.is_dataclass(kind) and isinstance(kind, type):
             return self.flags.section(kind)
         raise TypeError(f"{wanted}: there is nothing to give for {name}: {kind}")
+
+    def worker(self, own: type[Worker], name: str, flag: str) -> Worker:
+        """
+        What works on a topic's messages, as a flag says.
+
+        @param own: ours; others are entry points of the group that is called as its package.
+        """
+        table = offered((own,), own.__module__.rpartition(".")[0])
+        chosen: Worker = self.make(choose(table, name, f"--{flag}"))
+        return chosen
 
     def serving(self, worker: Worker, topic: str, binary: str) -> Serving:
         """A worker with its queues and its heartbeat."""
@@ -194,17 +229,23 @@ class Parts:
     @cached_property
     def images(self) -> IImages:
         """Images, as flag image_service says."""
-        name = self.flags.section(ImageFlags).image_service
+        flags = self.flags.section(ImageFlags)
+        name = flags.image_service
+        if not flags.use_s3 and name in ObjectstoreImages.names:
+            name = LocalImages.names[0]
         chosen: IImages = self._chosen(IImages, name, "image_service", nova_tx.image)
         return chosen
 
     @cached_property
     def driver(self) -> IVirtDriver:
-        """The hypervisor, as flag connection_type says."""
-        name = self.flags.section(ComputeFlags).connection_type
+        """The hypervisor, as flag compute_driver says, or connection_type."""
+        flags = self.flags.section(ComputeFlags)
+        flag, name = "connection_type", flags.connection_type
+        if flags.compute_driver != BY_CONNECTION_TYPE:
+            flag, name = "compute_driver", flags.compute_driver
         packages = (nova_tx.virt, nova_tx.virt.libvirt)
         self.checks[HYPERVISOR] = self._ask_hypervisor
-        chosen: IVirtDriver = self._chosen(IVirtDriver, name, "connection_type", *packages)
+        chosen: IVirtDriver = self._chosen(IVirtDriver, name, flag, *packages)
         return chosen
 
     @cached_property
@@ -225,9 +266,13 @@ class Parts:
 
     @cached_property
     def fabric(self) -> IFabric:
-        """This host's network devices."""
-        fake = self.flags.section(NetworkFlags).fake_network
-        return self.make(MemoryFabric if fake else LinuxFabric)
+        """This host's network devices, as flags fake_network and network_driver say."""
+        flags = self.flags.section(NetworkFlags)
+        if flags.fake_network:
+            return self.make(MemoryFabric)
+        packages = (nova_tx.network.fabric,)
+        chosen: IFabric = self._chosen(IFabric, flags.network_driver, "network_driver", *packages)
+        return chosen
 
     @cached_property
     def operations(self) -> Operations:
@@ -261,7 +306,8 @@ class Parts:
     @cached_property
     def network(self) -> NetworkClient:
         """Messages to network workers."""
-        return NetworkClient(self.rpc, self.flags.section(BusFlags).network_topic)
+        host = self.flags.section(NetworkFlags).network_host
+        return NetworkClient(self.rpc, self.flags.section(BusFlags).network_topic, host or None)
 
     @cached_property
     def scheduler(self) -> SchedulerClient:

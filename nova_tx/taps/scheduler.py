@@ -12,13 +12,16 @@ from nova_tx.taps.parts import Parts
 
 class Options(DaemonOptions):
     program = "nova-scheduler"
+    own = (SchedulerFlags,)
     wanted = (NodeFlags, BusFlags, SqlFlags, SchedulerFlags)
 
 
 def room(parts: Parts) -> list[Part]:
     """The scheduler."""
     topic = parts.flags.section(BusFlags).scheduler_topic
-    return [parts.serving(parts.make(SchedulerWorker), topic, "nova-scheduler")]
+    name = parts.flags.section(SchedulerFlags).scheduler_manager
+    worker = parts.worker(SchedulerWorker, name, "scheduler_manager")
+    return [parts.serving(worker, topic, "nova-scheduler")]
 
 
 def makeService(options: Options) -> Daemon:

@@ -36,7 +36,7 @@ PART = "+part"
 class FakeDriver:
     """A hypervisor whose guests run at once and do nothing."""
 
-    names = ("fake",)
+    names = ("fake", "nova.virt.fake.get_connection")
 
     def __init__(self, flags: ComputeFlags) -> None:
         self._path = flags.instances_path

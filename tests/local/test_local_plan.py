@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 
 import pytest
 
@@ -25,7 +26,8 @@ PLAN = Plan("/tmp/cloud", "memory", "qemu", "", 0, "10.100.0.0/24")
 def flags_of(plan: Plan, tmp_path: object) -> Flags:
     """What daemons read of a plan's flag file."""
     path = f"{tmp_path}/nova.conf"
-    with open(path, "w") as file:
+    # for its owner alone, as the cloud writes it
+    with open(path, "w", opener=lambda name, how: os.open(name, how, 0o600)) as file:
         file.write(flag_file(plan, ("nova", "secret"), "qemu+unix:///system?socket=/x", "/bridge"))
     return Flags.load([f"--flagfile={path}"], sections())
 

@@ -16,7 +16,7 @@ from nova_tx.api.ec2 import dialect, identity, schema, xml
 from nova_tx.api.ec2.action import Action
 from nova_tx.api.ec2.callers import Callers
 from nova_tx.api.ec2.faults import DryRun, InvalidAction
-from nova_tx.api.web import Answer, AsyncResource
+from nova_tx.api.web import Answer, AsyncResource, asker
 from nova_tx.auth.roles import Roles
 from nova_tx.context import RequestContext
 from nova_tx.errors import InvalidInput, Unauthorized
@@ -49,6 +49,7 @@ class Ec2Resource(AsyncResource):
         self._projects = Gate(
             "requests of a project", flags.ec2_max_requests, flags.ec2_project_requests
         )
+        self._forwarded = flags.use_forwarded_for
         self._most = flags.ec2_max_parameters
         share = 1 / max(1, flags.api_workers)
         rate, burst = flags.ec2_rate_limit * share, round(flags.ec2_rate_burst * share)
@@ -80,7 +81,7 @@ class Ec2Resource(AsyncResource):
             user=membership.user.id,
             project=membership.project.id,
             is_admin=self._roles.admin(membership.user),
-            remote_address=getattr(request.getClientAddress(), "host", None),
+            remote_address=asker(request, self._forwarded),
             request_id=request_id,
             seal=claim.seal(),
         )

@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 
-from zope.interface import Interface
+from zope.interface import Attribute, Interface
 
 from nova_tx.model.networks import NetworkPlan
 
@@ -17,6 +17,8 @@ class IFabric(Interface):
 
     Every method may be repeated; it makes what is missing and leaves what is there.
     """
+
+    names = Attribute("What flag network_driver calls it, Bexar's dotted name first.")
 
     def ensure_network(plan: NetworkPlan) -> Awaitable[None]:
         """

@@ -46,6 +46,8 @@ class LinuxFabric:
     the bridge: all of it or nothing, and nobody else's.       [spec/15 B21, D16]
     """
 
+    names = ("nova.network.linux_net", "linux")
+
     def __init__(self, runner: IRunner, reactor: Any, flags: NetworkFlags) -> None:
         self._runner = runner
         self._reactor = reactor

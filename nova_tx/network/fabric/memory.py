@@ -21,6 +21,8 @@ class MemoryFabric:
     @ivar leases: the mac that holds each leased address, by (bridge, address).
     """
 
+    names = ("memory",)
+
     def __init__(self) -> None:
         self.networks: dict[str, NetworkPlan] = {}
         self.bridges: dict[str, str | None] = {}

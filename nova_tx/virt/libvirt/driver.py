@@ -28,6 +28,7 @@ from nova_tx.virt.interfaces import IVirtDriver
 from nova_tx.virt.libvirt import domains
 from nova_tx.virt.libvirt.disks import Disks
 from nova_tx.virt.libvirt.domain_xml import DISK, domain
+from nova_tx.virt.libvirt.template import DomainTemplate
 from nova_tx.virt.libvirt.thread import LibvirtThread
 
 _log = Logger()
@@ -46,11 +47,12 @@ _STARTING = (Power.NOSTATE, Power.PAUSED)
 class LibvirtDriver:
     """A hypervisor that libvirt speaks to."""
 
-    names = ("libvirt",)
+    names = ("libvirt", "nova.virt.libvirt_conn.get_connection")
 
     def __init__(self, reactor: Any, runner: IRunner, flags: LibvirtFlags) -> None:
         """
-        @raise StartupError: C{libvirt_type} is none of ours.
+        @raise StartupError: C{libvirt_type} is none of ours, or C{libvirt_xml_template} is no
+            template.
         """
         if flags.libvirt_type not in URIS:
             kinds = " or ".join(URIS)
@@ -58,6 +60,8 @@ class LibvirtDriver:
         self._clock: IReactorTime = reactor
         self._kind = flags.libvirt_type
         self._cow = flags.use_cow_images
+        path = flags.libvirt_xml_template
+        self._template = DomainTemplate(path) if path else None
         self._grace = flags.reboot_grace_seconds
         self._disks = Disks(runner, flags.use_cow_images)
         uri = flags.libvirt_uri or URIS[flags.libvirt_type]
@@ -212,6 +216,8 @@ class LibvirtDriver:
 
     async def _start(self, spec: GuestSpec, rescue: BootFiles | None = None) -> None:
         xml = domain(spec, self._kind, self._cow, rescue)
+        if self._template is not None:
+            xml = self._template.fill(xml)
         name = "libvirt.xml.rescue" if rescue else "libvirt.xml"
         await deferToThread(_write, os.path.join(spec.directory, name), xml)
         await self._thread.run(domains.create, xml)
