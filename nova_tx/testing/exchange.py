@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
 from twisted.web.client import Agent, FileBodyProducer, readBody
@@ -16,11 +16,15 @@ from twisted.web.resource import Resource
 from twisted.web.server import Site
 
 from nova_tx.auth.s3_payload import PlainPayload
+from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.intake import Intake
 from nova_tx.objectstore.interfaces import Condition, IFound
 from nova_tx.objectstore.patience import Channel
 from nova_tx.objectstore.request import StreamingRequest
+from nova_tx.objectstore.uploads import Part, Upload
+
+T = TypeVar("T")
 
 Work = Callable[[StreamingRequest], Awaitable[None]]
 
@@ -67,12 +71,40 @@ class Exchange:
         @param said: headers.
         @param given: more for L{Intake}.
         """
-        ended: Deferred[Facts] = Deferred()
 
-        async def receive(request: StreamingRequest) -> None:
+        async def receive(body: Body) -> Facts:
+            intake = Intake(said or {}, PlainPayload(None), **given)
+            found: Facts = await store.receive(bucket, key, body, intake, condition)
+            return found
+
+        return await self._send(receive, content)
+
+    async def put_part(
+        self,
+        store: Any,
+        upload: Upload,
+        number: int,
+        content: bytes,
+        said: dict[str, str] | None = None,
+    ) -> Part:
+        """A part of an upload into the bucket C{bucket}, as a client sends it."""
+
+        async def receive(body: Body) -> Part:
+            intake = Intake(said or {}, PlainPayload(None))
+            part: Part = await store.receive_part(
+                "bucket", upload.key, upload.id, number, body, intake
+            )
+            return part
+
+        return await self._send(receive, content)
+
+    async def _send(self, receive: Callable[[Body], Awaitable[T]], content: bytes) -> T:
+        """What comes of a body that is sent."""
+        ended: Deferred[T] = Deferred()
+
+        async def serve(request: StreamingRequest) -> None:
             try:
-                intake = Intake(said or {}, PlainPayload(None), **given)
-                found = await store.receive(bucket, key, request.body, intake, condition)
+                found = await receive(request.body)
             except Exception as error:
                 request.answer(400)
                 ended.errback(error)
@@ -80,7 +112,7 @@ class Exchange:
                 request.answer(200)
                 ended.callback(found)
 
-        self._stage.work = receive
+        self._stage.work = serve
         body = FileBodyProducer(BytesIO(content)) if content else None
         await readBody(await self._agent.request(b"PUT", self._url, bodyProducer=body))
         return await ended
