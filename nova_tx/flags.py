@@ -220,6 +220,23 @@ class S3Flags:
 
 
 @dataclasses.dataclass(frozen=True)
+class BackendFlags:
+    """Another S3, if buckets and objects are kept there and not in C{buckets_path}."""
+
+    s3_backend_url: str = flag(
+        "",
+        "bucket of another S3 that keeps all buckets and objects, http(s)://host[:port]/bucket"
+        "[/prefix]; empty: they are in buckets_path",
+    )
+    s3_backend_access_key: str = flag("", "access key there")
+    s3_backend_secret_key: str = flag("", "secret key there", secret=True)
+    s3_backend_region: str = flag("us-east-1", "region there, as requests are signed for it")
+    s3_backend_ca: str = flag(
+        "", "file with the certificates that its own has to be signed by; empty: the system's"
+    )
+
+
+@dataclasses.dataclass(frozen=True)
 class ImageFlags:
     """Images."""
 

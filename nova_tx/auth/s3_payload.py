@@ -27,6 +27,14 @@ class Payload(Protocol):
 
     trailers: dict[str, str]
 
+    def length(self, body: int | None) -> int | None:
+        """
+        The bytes of the object, if that is known before they come.
+
+        @param body: those of the request's body, if they are known.
+        """
+        ...
+
     def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """
         What these bytes of the request are of the object.
@@ -54,6 +62,9 @@ class PlainPayload:
         self.trailers: dict[str, str] = {}
         self._expected = sha256
         self._sha256 = hashlib.sha256()
+
+    def length(self, body: int | None) -> int | None:
+        return body
 
     def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         if self._expected is not None:
@@ -112,6 +123,9 @@ class ChunkedPayload:
         self._signature = ""
         self._sha256 = hashlib.sha256()
         self._done = False
+
+    def length(self, body: int | None) -> int | None:
+        return self._length
 
     def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         self._buffer += data

@@ -16,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from types import MappingProxyType
 from urllib.parse import unquote_to_bytes
 
 from nova_tx.auth.s3_faults import MalformedAuthorization, PayloadUnsigned
@@ -287,6 +288,8 @@ def sign(
     secret: str,
     now: datetime,
     content: str = EMPTY_SHA256,
+    region: str = "nova",
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> dict[str, str]:
     """
     The headers that sign a request, version 4.
@@ -296,10 +299,12 @@ def sign(
     @param query: its decoded pairs.
     @param access_key: C{access:project}.
     @param content: the SHA-256 of its body in hex, or L{UNSIGNED}.
+    @param region: of the service that is asked.
+    @param more: headers that are to be signed, too, by lower-case name.
     """
     stamp = now.astimezone(UTC).strftime(BASIC)
-    scope = f"{stamp[:8]}/nova/s3/aws4_request"
-    headers = {"host": host, "x-amz-content-sha256": content, "x-amz-date": stamp}
+    scope = f"{stamp[:8]}/{region}/s3/aws4_request"
+    headers = {**more, "host": host, "x-amz-content-sha256": content, "x-amz-date": stamp}
     signature = v4_signature(secret, scope, stamp, method, path, query, headers, headers, content)
     names = ";".join(sorted(headers))
     headers["authorization"] = (

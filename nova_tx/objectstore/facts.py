@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -56,6 +57,27 @@ class Facts:
     owner: str = ""
     grants: Grants = ()
     tags: dict[str, str] = field(default_factory=dict)
+
+
+def bucket_of(name: str, known: Mapping[str, Any]) -> Bucket:
+    """
+    A bucket of what was written down of it.
+
+    @raise ValueError, TypeError: it can't be one.
+    """
+    grants = tuple((who, what) for who, what in known.get("grants", ()))
+    cors = tuple(known.get("cors", ()))
+    return Bucket(**{**known, "name": name, "grants": grants, "cors": cors})
+
+
+def facts_of(known: Mapping[str, Any]) -> Facts:
+    """
+    The facts of an object of what was written down of them.
+
+    @raise ValueError, TypeError: they can't be.
+    """
+    grants = tuple((who, what) for who, what in known.get("grants", ()))
+    return Facts(**{**known, "grants": grants, "parts": tuple(known.get("parts", ()))})
 
 
 @dataclass(frozen=True)

@@ -45,6 +45,10 @@ class FormFile:
         """Say how many bytes the file may have."""
         self._least, self._most = least, most
 
+    def length(self, body: int | None) -> int | None:
+        """Nobody says how long the file is."""
+        return None
+
     def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """
         What these bytes of the request are of the file.

@@ -58,6 +58,14 @@ class Intake:
         self._digests = digests(headers)
         self._aside = Aside()
 
+    def length(self, body: int | None) -> int | None:
+        """
+        The bytes of the object, as they are announced; None: nobody says.
+
+        @param body: those of the request's body.
+        """
+        return self._payload.length(body)
+
     def feed(self, data: bytes | memoryview) -> bytes | memoryview:
         """
         What these bytes are of the object.

@@ -8,7 +8,7 @@ as soon as the headers are there, while the connection is paused.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from io import BytesIO
 from typing import Any, BinaryIO
 
@@ -16,8 +16,10 @@ from twisted.python.failure import Failure
 from twisted.web.http_headers import Headers
 
 from nova_tx.access_log import TracedRequest
+from nova_tx.errors import NovaError
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.link import send_now
+from nova_tx.objectstore.relaying import Relay
 from nova_tx.objectstore.sending import Sender, sender
 from nova_tx.objectstore.threads import IPool
 
@@ -39,7 +41,7 @@ class StreamingRequest(TracedRequest):
     """
 
     body: Body
-    sending: Sender | None = None
+    sending: Sender | Relay | None = None
     _received = False
     _answered = False
 
@@ -133,6 +135,31 @@ class StreamingRequest(TracedRequest):
             if not await self.sending.done:
                 if self.channel is not None:
                     self.channel.loseConnection()
+                return
+            self.sentLength = count
+        self._complete()
+
+    async def send_pieces(
+        self, code: int, headers: Mapping[str, str], count: int, pieces: AsyncIterator[bytes]
+    ) -> None:
+        """
+        Send C{count} bytes as they come.
+
+        @raise NovaError: what the pieces raise before there is one.
+        """
+        wanted = self.method != b"HEAD" and count > 0
+        first = await anext(pieces, b"") if wanted else b""
+        if not self._start(code, headers, count):
+            return
+        self.write(b"")
+        if wanted:
+            self.sending = Relay(self, count)
+            try:
+                whole = await self.sending.send(first, pieces)
+            except NovaError:  # its length was told: there is no other way to say so
+                whole = False
+            if not whole:
+                self.cut()
                 return
             self.sentLength = count
         self._complete()

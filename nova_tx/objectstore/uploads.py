@@ -9,6 +9,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from nova_tx.objectstore.composites import composite, etag_of, whole
 from nova_tx.objectstore.facts import Facts, Grants
@@ -47,6 +48,15 @@ class Upload:
     grants: Grants = ()
     tags: dict[str, str] = field(default_factory=dict)
     id: str = ""
+
+
+def upload_of(known: Mapping[str, Any]) -> Upload:
+    """
+    An upload of what was written down of it.
+
+    @raise ValueError, TypeError: it can't be one.
+    """
+    return Upload(**{**known, "grants": tuple((who, what) for who, what in known["grants"])})
 
 
 @dataclass(frozen=True)

@@ -103,8 +103,8 @@ def test_j50_logging_debug_format_suffix() -> None:
 def test_j67_pidfile(tmp_path: Path) -> None:
     """A daemon in the background writes its process id there, unless twistd is told another."""
     for words, there in (
-        ((), tmp_path / "ours"),
-        ((f"--pidfile={tmp_path}/its",), tmp_path / "its"),
+        ((), "ours"),
+        ((f"--pidfile={tmp_path}/its",), "its"),
     ):
         twistd = ServerOptions()
         flags = (f"--state_path={tmp_path}", f"--pidfile={tmp_path}/ours")

@@ -15,7 +15,7 @@ import secrets
 import shutil
 from collections.abc import Callable, Iterable
 from threading import Lock
-from typing import Any, TextIO
+from typing import TextIO
 
 from twisted.logger import Logger
 
@@ -24,7 +24,7 @@ from nova_tx.objectstore.disk.files import sync_directory
 from nova_tx.objectstore.disk.known import Known
 from nova_tx.objectstore.disk.sharing import Alone, SharedLock, Workspace
 from nova_tx.objectstore.disk.tree import below
-from nova_tx.objectstore.facts import Bucket
+from nova_tx.objectstore.facts import Bucket, bucket_of
 from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty, Damaged
 from nova_tx.objectstore.names import check_bucket
 
@@ -236,9 +236,6 @@ def _write_bucket(path: str, bucket: Bucket) -> None:
 
 def _read_bucket(name: str, file: TextIO) -> Bucket:
     try:
-        known: dict[str, Any] = json.load(file)
-        grants = tuple((who, what) for who, what in known.pop("grants", ()))
-        cors = tuple(known.pop("cors", ()))
-        return Bucket(name=name, grants=grants, cors=cors, **known)
+        return bucket_of(name, json.load(file))
     except (ValueError, TypeError, AttributeError) as error:
         raise Damaged(f"the bucket {name} is damaged: {error}") from None

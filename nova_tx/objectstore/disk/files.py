@@ -14,10 +14,10 @@ import struct
 import zlib
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from nova_tx.disk import sync_directory as sync_directory
-from nova_tx.objectstore.facts import Facts
+from nova_tx.objectstore.facts import Facts, facts_of
 
 _MAGIC = b"nova-tx2"
 #: What ended files before there was a checksum.
@@ -96,7 +96,7 @@ def kept_of(descriptor: int) -> Kept:
     known = json.loads(text)
     upload = known.pop("upload", "")
     runs = tuple((first, count) for first, count in known.pop("runs", ((0, end - length),)))
-    facts = _facts(known)
+    facts = facts_of(known)
     if facts.size != sum(count for _, count in runs):
         raise ValueError(f"it has {end - length} bytes, not {facts.size}")
     if any(first + count > end - length for first, count in runs):
@@ -145,12 +145,6 @@ def merged(runs: Iterable[tuple[int, int]]) -> Runs:
 def read_runs(file: BinaryIO, runs: Runs) -> bytes:
     """The bytes that are in some runs: few."""
     return b"".join(os.pread(file.fileno(), count, first) for first, count in runs)
-
-
-def _facts(known: dict[str, Any]) -> Facts:
-    known["grants"] = tuple((who, what) for who, what in known.get("grants", ()))
-    known["parts"] = tuple(known.get("parts", ()))
-    return Facts(**known)
 
 
 def _sealed(text: bytes) -> bytes:

@@ -12,44 +12,23 @@ import errno
 import fcntl
 import json
 import os
-import re
-import secrets
-import time
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 from nova_tx.objectstore.bounds import GATHERED
 from nova_tx.objectstore.disk.files import give_back_others, write_small
 from nova_tx.objectstore.faults import NoSuchUpload
-from nova_tx.objectstore.uploads import Part, Upload
+from nova_tx.objectstore.upload_ids import is_id, over
+from nova_tx.objectstore.uploads import Part, Upload, upload_of
 
 DATA = "data"
 _UPLOAD, _PARTS = "upload.json", "parts"
-_ID = re.compile(r"[0-9a-f]{32}\Z")
-
-
-def new_id() -> str:
-    """An id: the time, so that ids are in the order of their uploads, and what nobody guesses."""
-    return f"{time.time_ns():016x}{secrets.token_hex(8)}"
-
-
-def is_id(name: str) -> bool:
-    """Whether it can be one."""
-    return _ID.match(name) is not None
 
 
 def is_one(path: str) -> bool:
     """Whether a directory is one of an upload, by its name."""
     return is_id(os.path.basename(path))
-
-
-def over() -> NoSuchUpload:
-    """What is said of an upload that there is not."""
-    return NoSuchUpload(
-        "The specified multipart upload does not exist. The upload ID might be invalid, or the "
-        "multipart upload might have been aborted or completed."
-    )
 
 
 def make(path: str, upload: Upload, settle: Callable[[int], None]) -> None:
@@ -76,17 +55,12 @@ def opened(path: str) -> tuple[Upload, BinaryIO]:
     """
     try:
         with open(os.path.join(path, _UPLOAD), "rb") as known:
-            upload = _upload(json.load(known))
+            upload = upload_of(json.load(known))
         file = open(os.path.join(path, DATA), "r+b", buffering=GATHERED)  # noqa: SIM115
     except (FileNotFoundError, NotADirectoryError):
         raise over() from None
     fcntl.flock(file, fcntl.LOCK_SH)  # until it is closed, by whoever dies, too
     return upload, file
-
-
-def _upload(known: dict[str, Any]) -> Upload:
-    known["grants"] = tuple((who, what) for who, what in known["grants"])
-    return Upload(**known)
 
 
 def check(path: str) -> None:

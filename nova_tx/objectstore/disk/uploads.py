@@ -34,6 +34,7 @@ from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.names import check_key
+from nova_tx.objectstore.upload_ids import is_id, new_id, over
 from nova_tx.objectstore.uploads import (
     Completion,
     Part,
@@ -93,7 +94,7 @@ class UploadFiles:
 
         @raise BucketNotFound: there is no such bucket.
         """
-        upload = replace(upload, id=directories.new_id())
+        upload = replace(upload, id=new_id())
         *above, last = self._chain(bucket, upload.key, upload.id)
         new = self._store.unnamed()
         try:
@@ -124,8 +125,8 @@ class UploadFiles:
 
         @raise NoSuchUpload: there is none.
         """
-        if not directories.is_id(upload_id):
-            raise directories.over()
+        if not is_id(upload_id):
+            raise over()
         path = self._chain(bucket, key, upload_id)[-1]
         return path, *directories.opened(path)
 
@@ -319,10 +320,10 @@ class UploadFiles:
         try:
             file, facts = self._store.open(bucket, key)
         except KeyNotFound:
-            raise directories.over() from None
+            raise over() from None
         with file:
             if not upload_id or read_kept(file).upload != upload_id:
-                raise directories.over()
+                raise over()
         # who made it the object may have died before it was safe
         self._store.sync(reversed(self._store.directories(bucket, key)))
         return facts

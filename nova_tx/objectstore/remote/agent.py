@@ -1,0 +1,57 @@
+"""Connections to another S3."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from twisted.internet.ssl import Certificate, trustRootFromCertificates
+from twisted.python.filepath import FilePath
+from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+
+from nova_tx.errors import StartupError
+
+#: Connections that wait for use.
+_KEPT = 32
+_CONNECT = 10.0
+_BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
+
+
+class Connections:
+    """
+    Connections that stay open between requests.
+
+    @ivar agent: sends requests over them.
+    """
+
+    def __init__(self, reactor: Any, ca_file: str) -> None:
+        """
+        @param ca_file: certificates that the server's has to be signed by; "": the system's.
+        @raise StartupError: there are none in it.
+        """
+        self._pool = HTTPConnectionPool(reactor, persistent=True)
+        self._pool.maxPersistentPerHost = _KEPT
+        # what may be repeated is the client's to say
+        self._pool.retryAutomatically = False
+        policy = BrowserLikePolicyForHTTPS(_trusted(ca_file) if ca_file else None)
+        self.agent = Agent(reactor, policy, connectTimeout=_CONNECT, pool=self._pool)
+
+    async def close(self) -> None:
+        """Close those that wait for use."""
+        await self._pool.closeCachedConnections()
+
+
+def _trusted(path: str) -> Any:
+    try:
+        text = FilePath(path).getContent()
+    except OSError as error:
+        raise StartupError(f"s3_backend_ca: can't read {path}: {error.strerror}") from None
+    found = []
+    for each in text.split(_BEGIN)[1:]:
+        inner, _, _ = each.partition(_END)
+        try:
+            found.append(Certificate.loadPEM(_BEGIN + inner + _END + b"\n"))
+        except Exception:
+            raise StartupError(f"s3_backend_ca: {path} has what is no certificate") from None
+    if not found:
+        raise StartupError(f"s3_backend_ca: there is no certificate in {path}")
+    return trustRootFromCertificates(found)

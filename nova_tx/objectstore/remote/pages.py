@@ -1,0 +1,55 @@
+"""Pages of keys: what has come, what they have in common, and where the next one begins. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+T = TypeVar("T")
+
+
+@dataclass
+class Page(Generic[T]):
+    """
+    A page that is filled in the order of keys.
+
+    @ivar after: the key, or what keys have in common, that it begins after.
+    @ivar delimiter: keys that have it after the prefix are shown as one; "" for none.
+    @ivar found: what it shows, with their keys.
+    @ivar prefixes: what keys that go on after a delimiter have in common.
+    @ivar last: what it ends with.
+    @ivar full: there is more than it has room for.
+    """
+
+    prefix: str
+    after: str
+    delimiter: str
+    limit: int
+    found: list[tuple[str, T]] = field(default_factory=list)
+    prefixes: list[str] = field(default_factory=list)
+    last: str = ""
+    full: bool = False
+
+    @property
+    def room(self) -> int:
+        """How many more it may show."""
+        return self.limit - len(self.found) - len(self.prefixes)
+
+    def common(self, key: str) -> str | None:
+        """What a key has in common with those that are shown as one with it; None: it is alone."""
+        at = key.find(self.delimiter, len(self.prefix)) if self.delimiter else -1
+        return key[: at + len(self.delimiter)] if at >= 0 else None
+
+    def add(self, key: str, value: T) -> None:
+        """Show the next key, or what it has in common with others, or know that there is more."""
+        common = self.common(key)
+        if common is not None and common in (self.after, *self.prefixes[-1:]):
+            return
+        if self.full or not self.room:
+            self.full = True
+            return
+        self.last = key if common is None else common
+        if common is None:
+            self.found.append((key, value))
+        else:
+            self.prefixes.append(common)
