@@ -20,6 +20,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import AuthorityError
 from nova_tx.flags import (
     AuthFlags,
+    BackendFlags,
     CryptoFlags,
     Ec2Flags,
     Flags,
@@ -45,6 +46,7 @@ SECTIONS = (
     SqlFlags,
     Ec2Flags,
     S3Flags,
+    BackendFlags,
     ImageFlags,
     CryptoFlags,
     AuthFlags,

@@ -19,7 +19,7 @@ from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.roles import Roles
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
-from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
+from nova_tx.flags import AuthFlags, BackendFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.gate import Gate
 from nova_tx.ids import new_request_id
 from nova_tx.image.interfaces import IDepot
@@ -36,6 +36,7 @@ from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.making import Making
 from nova_tx.objectstore.patience import Channel, Watch
 from nova_tx.objectstore.registrations import Registrations
+from nova_tx.objectstore.remote.opening import remote_store
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.shelf import Shelf
 from nova_tx.objectstore.threads import IPool, Pool
@@ -131,6 +132,7 @@ class Objectstore:
     def __init__(
         self,
         s3: S3Flags,
+        backend: BackendFlags,
         images: ImageFlags,
         crypto: CryptoFlags,
         auth: AuthFlags,
@@ -146,6 +148,8 @@ class Objectstore:
         """
         Nothing is opened before L{open}; users and database are opened by others.
 
+        @raise StartupError: flags make no sense together.
+
         @param runner: runs programs with no more rights than this process has.
         @param pools: for what is short with files, for large bodies, and for
             images that are unbundled; by default threads of this reactor.
@@ -160,9 +164,15 @@ class Objectstore:
         files, bodies, unbundling = self._pools
         roles = Roles(auth)
         shared = s3.objectstore_workers > 1
-        self._store: IStore = FilesystemStore(
-            s3.buckets_path, files, bodies, shared, s3.s3_fsync, 0.0 if joins else _DYING
-        )
+        self._store: IStore
+        if not backend.s3_backend_url:
+            self._store = FilesystemStore(
+                s3.buckets_path, files, bodies, shared, s3.s3_fsync, 0.0 if joins else _DYING
+            )
+        elif shared:
+            raise StartupError("with s3_backend_url objectstore_workers must be 1")
+        else:
+            self._store = remote_store(backend, bodies, reactor)
         self._shelf = Shelf(images.images_path, files, shared)
         self._arrivals = Arrivals(self._shelf, images.image_max_bytes, database, bodies)
         conversion = Conversion(runner, images.image_max_bytes, images.image_convert_seconds)

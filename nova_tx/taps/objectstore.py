@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from nova_tx.flags import (
     AuthFlags,
+    BackendFlags,
     BusFlags,
     CryptoFlags,
     GlanceFlags,
@@ -49,6 +50,7 @@ class Options(DaemonOptions):
         SecretsFlags,
         LdapFlags,
         S3Flags,
+        BackendFlags,
         ImageFlags,
         GlanceFlags,
         CryptoFlags,

@@ -298,7 +298,7 @@ def main() -> None:
     for name in ("plan", "armed"):
         (directory / name).unlink(missing_ok=True)
     install(Steps(directory))
-    launch.main()
+    launch.main(sys.argv[1:])
 
 
 def write_plan(directory: Path, plan: Plan) -> None:

@@ -6,6 +6,7 @@ and a death has the time to come just then.  C{python -m … NAME [words]}, as L
 from __future__ import annotations
 
 import os
+import sys
 import time
 from collections.abc import Callable
 from typing import Any
@@ -34,7 +35,7 @@ def main() -> None:
         return [__spec__.name if word == launch.__name__ else word for word in argv(self)]
 
     setattr(Program, "argv", dawdling)  # noqa: B010
-    launch.main()
+    launch.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

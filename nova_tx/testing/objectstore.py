@@ -17,7 +17,7 @@ from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.lockout import Lockout
 from nova_tx.db import image_permissions, images
 from nova_tx.db.engine import Database
-from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
+from nova_tx.flags import AuthFlags, BackendFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.image.bundles import bundle
 from nova_tx.image.interfaces import IDepot
 from nova_tx.image.objectstore import ObjectstoreImages
@@ -112,6 +112,7 @@ class RunningObjectstore:
         users = self._users or await known_users()
         self.objectstore = Objectstore(
             self.flags.section(S3Flags),
+            self.flags.section(BackendFlags),
             self.flags.section(ImageFlags),
             self.flags.section(CryptoFlags),
             self.flags.section(AuthFlags),

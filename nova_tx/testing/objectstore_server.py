@@ -18,7 +18,16 @@ from nova_tx.auth.lockout import Lockout
 from nova_tx.auth.memory import MemoryUsers
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import metadata
-from nova_tx.flags import AuthFlags, CryptoFlags, Flags, ImageFlags, NodeFlags, S3Flags, SqlFlags
+from nova_tx.flags import (
+    AuthFlags,
+    BackendFlags,
+    CryptoFlags,
+    Flags,
+    ImageFlags,
+    NodeFlags,
+    S3Flags,
+    SqlFlags,
+)
 from nova_tx.model.users import User
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.process import Runner
@@ -44,7 +53,7 @@ async def known_users() -> MemoryUsers:
 
 def flags_for(directory: str, *more: str) -> Flags:
     """Flags whose files are all in one directory."""
-    sections = (NodeFlags, SqlFlags, S3Flags, ImageFlags, CryptoFlags, AuthFlags)
+    sections = (NodeFlags, SqlFlags, S3Flags, BackendFlags, ImageFlags, CryptoFlags, AuthFlags)
     return Flags.load([f"--state_path={directory}", "--my_ip=127.0.0.1", *more], sections)
 
 
@@ -56,6 +65,7 @@ async def serve(reactor: Any, directory: str, port: str = "0", *more: str) -> No
     metadata.create_all(database.engine)
     objectstore = Objectstore(
         flags.section(S3Flags),
+        flags.section(BackendFlags),
         flags.section(ImageFlags),
         flags.section(CryptoFlags),
         flags.section(AuthFlags),

@@ -13,6 +13,7 @@ from typing import Any
 
 import boto3  # type: ignore[import-untyped]
 from botocore.config import Config  # type: ignore[import-untyped]
+from twisted.internet.task import Clock
 
 from nova_tx.flags import BackendFlags
 from nova_tx.objectstore.remote.opening import remote_store
@@ -73,14 +74,20 @@ def flags_of(port: int, prefix: str = "") -> tuple[str, ...]:
 
 
 @asynccontextmanager
-async def opened(port: int, prefix: str = "") -> AsyncIterator[RemoteStore]:
-    """A store at a port of loopback, below a prefix: by default one that nobody had before."""
+async def opened(port: int, prefix: str = "", later: float = 0.0) -> AsyncIterator[RemoteStore]:
+    """
+    A store at a port of loopback, below a prefix: by default one that nobody had before.
+
+    @param later: seconds that it believes to be, after now.
+    """
     from twisted.internet import reactor
 
     pool = Pool(reactor, "remote", 2)
     pool.start()
     place = f"http://127.0.0.1:{port}/{BUCKET}/{prefix or f'n{next(_numbers)}'}"
-    store = remote_store(BackendFlags(place, ACCESS, SECRET), pool, reactor)
+    clock = Clock()
+    clock.advance(reactor.seconds() + later)
+    store = remote_store(BackendFlags(place, ACCESS, SECRET), pool, reactor, clock)
     try:
         await store.open()
         yield store

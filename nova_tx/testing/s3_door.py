@@ -22,7 +22,7 @@ from twisted.internet.task import Clock
 from twisted.internet.testing import StringTransport
 
 from nova_tx.auth.lockout import Lockout
-from nova_tx.flags import AuthFlags, CryptoFlags, ImageFlags, S3Flags
+from nova_tx.flags import AuthFlags, BackendFlags, CryptoFlags, ImageFlags, S3Flags
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.objectstore.threads import InlinePool
 from nova_tx.testing.database import memory_database
@@ -48,6 +48,7 @@ class S3Door:
         pools = (InlinePool(), InlinePool(), InlinePool())
         self._objectstore = Objectstore(
             self._flags.section(S3Flags),
+            self._flags.section(BackendFlags),
             self._flags.section(ImageFlags),
             self._flags.section(CryptoFlags),
             auth,

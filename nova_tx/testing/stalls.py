@@ -39,7 +39,7 @@ def main() -> None:
     from twisted.internet import reactor
 
     watch(reactor, sys.argv.pop(1))
-    launch.main()
+    launch.main(sys.argv[1:])
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from nova_tx.bar import Bar
-from nova_tx.flags import S3Flags
+from nova_tx.flags import BackendFlags, S3Flags
 from nova_tx.manage.parts import UNTOLD, CommandFailed, Parts
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ def check(parts: Parts) -> None:
     # the other commands start sooner without it
     from nova_tx.objectstore.disk.check import Check, size_of
 
+    if parts.section(BackendFlags).s3_backend_url:
+        raise CommandFailed("buckets and objects are where s3_backend_url says, and not on a disk")
     path = parts.section(S3Flags).buckets_path
     if not os.path.isdir(path):
         raise CommandFailed(f"there is no directory {path}")

@@ -2,8 +2,9 @@
 Bytes that nobody may need (any more), removed when that is certain.
 
 Before bytes are stored, and before those that name some are replaced, a record says which and
-whose they are.  Whoever dies then leaves it, and the next start removes the bytes that are not
-named where it says; until then they are removed when nobody reads them.
+whose they are.  Who made it removes bytes and record when nobody reads them any more.  Who died
+leaves it, and a later process removes the bytes that are not named where it says: after L{SAFE}
+seconds, in which the last request of the dead has come to its end, wherever it was.
 """
 
 from __future__ import annotations
@@ -14,14 +15,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from twisted.internet.defer import Deferred, DeferredList
+from twisted.internet.interfaces import IReactorTime
+from twisted.internet.task import LoopingCall
 from twisted.logger import Logger
 
 from nova_tx.errors import Unavailable
 from nova_tx.objectstore.remote.client import Client
 from nova_tx.objectstore.remote.names import GARBAGE, Names
 from nova_tx.objectstore.remote.records import Record, Records, together
+from nova_tx.objectstore.remote.turns import Turns
 
 _log = Logger()
+
+#: Seconds in which a request comes to its end whose sender died.
+SAFE = 900.0
 
 
 @dataclass(frozen=True)
@@ -58,7 +65,18 @@ def data_of(record: Record | None) -> list[str]:
 class Garbage:
     """Removes bytes."""
 
-    def __init__(self, client: Client, records: Records, names: Names) -> None:
+    def __init__(
+        self, client: Client, records: Records, names: Names, turns: Turns, clock: IReactorTime
+    ) -> None:
+        """
+        @param turns: as of objects and of uploads.
+        @param clock: knows the time of day.
+        """
+        self._turns = turns
+        self._clock = clock
+        self._sweeping = LoopingCall(self._swept)
+        self._sweeping.clock = clock
+        self._mine: set[str] = set()
         self._client = client
         self._records = records
         self._names = names
@@ -72,7 +90,8 @@ class Garbage:
 
         @raise Unavailable: nothing is to be stored or replaced.
         """
-        name = self._names.garbage(secrets.token_hex(16))
+        name = self._names.garbage(f"{self._clock.seconds():012.0f}-{secrets.token_hex(16)}")
+        self._mine.add(name)
         await self._records.put(name, {"data": list(data), **vars(owner)})
         return Doubtful(name, tuple(data))
 
@@ -113,35 +132,65 @@ class Garbage:
         try:
             await together(self._client.remove, [self._names.data(each) for each in doubtful.data])
             await self._records.remove(doubtful.record)
-        except Unavailable:  # the log has it; the next start removes it
+            self._mine.discard(doubtful.record)
+        except Unavailable:  # the log has it; a later process removes it
             pass
         except Exception:
             _log.failure("what {record} names can't be removed", record=doubtful.record)
 
-    async def settled(self) -> None:
+    # What the dead left.
+
+    def start(self) -> None:
+        """Begin to look at it, now and then."""
+        _ = self._sweeping.start(SAFE, now=False)
+
+    async def stop(self) -> None:
         """Wait for what is being removed."""
+        if self._sweeping.running:
+            ended = self._sweeping.deferred
+            self._sweeping.stop()
+            assert ended is not None
+            await ended
         while self._removing:
             await DeferredList(list(self._removing))
 
-    # At start.
+    def _swept(self) -> Deferred[None]:
+        async def swept() -> None:
+            try:
+                await self.sweep()
+            except Unavailable:  # the log has it; it is tried again
+                pass
+            except Exception:
+                _log.failure("what earlier processes left can't be removed")
+
+        return Deferred.fromCoroutine(swept())
 
     async def sweep(self) -> None:
         """
-        Remove what earlier processes left; none of them lives.
+        Remove what earlier processes left, as far as it is certain.
 
         @raise Unavailable: it can't be done.
         """
-        left = await self._records.names(self._names.all(GARBAGE))
-        if left:
-            _log.info("{count} doubtful pieces of data are looked at", count=len(left))
+        begin = self._names.all(GARBAGE)
+        end = self._names.garbage(f"{self._clock.seconds() - SAFE:012.0f}")
+        left = [each for each in await self._records.names(begin) if each < end]
         for name in left:
-            record = await self._records.get(name)
-            if record is not None:
-                owner = Owner(*(record.known[each] for each in ("bucket", "key", "upload")))
-                named = await self._named(owner)
-                unnamed = [each for each in record.known["data"] if each not in named]
-                await together(self._client.remove, [self._names.data(each) for each in unnamed])
-            await self._records.remove(name)
+            if name not in self._mine:
+                record = await self._records.get(name)
+                if record is not None:
+                    await self._settle(record)
+                await self._records.remove(name)
+
+    async def _settle(self, record: Record) -> None:
+        """Remove the bytes that a record names, and nobody else does."""
+        owner = Owner(*(str(record.known[each]) for each in ("bucket", "key", "upload")))
+        async with (
+            self._turns.one(("upload", owner.upload)),
+            self._turns.one(("object", owner.bucket, owner.key)),
+        ):
+            named = await self._named(owner)
+            unnamed = [each for each in record.known["data"] if each not in named]
+            await together(self._client.remove, [self._names.data(each) for each in unnamed])
 
     async def _named(self, owner: Owner) -> set[str]:
         """The ids of the bytes that an owner names."""

@@ -13,6 +13,7 @@ from contextlib import aclosing
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred
+from twisted.internet.interfaces import IReactorTime
 from twisted.internet.threads import blockingCallFromThread
 from zope.interface import implementer
 
@@ -49,11 +50,13 @@ class RemoteStore:
         pool: IPool,
         reactor: Any,
         end: Callable[[], Awaitable[None]],
+        clock: IReactorTime | None = None,
     ) -> None:
         """
         @param prefix: what all names there begin with.
         @param pool: computes digests.
         @param end: called when nothing more is asked of the client.
+        @param clock: says what is old enough to be left over; None: the reactor.
         """
         self._end = end
         self._client = client
@@ -62,7 +65,7 @@ class RemoteStore:
         self._reactor = reactor
         self._records = Records(client)
         turns = Turns()
-        self._garbage = Garbage(client, self._records, self._names)
+        self._garbage = Garbage(client, self._records, self._names, turns, clock or reactor)
         self._buckets = Buckets(client, self._records, self._names, turns)
         self._objects = Objects(
             client, self._records, self._names, turns, self._buckets, self._garbage
@@ -83,12 +86,13 @@ class RemoteStore:
         try:
             await self._buckets.open()
             await self._garbage.sweep()
+            self._garbage.start()
         except Unavailable as error:
             reason = getattr(error, "reason", str(error))
             raise StartupError(f"s3_backend_url can't be used: {reason}") from None
 
     async def close(self) -> None:
-        await self._garbage.settled()
+        await self._garbage.stop()
         await self._end()
 
     # Buckets.
