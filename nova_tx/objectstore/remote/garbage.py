@@ -76,6 +76,7 @@ class Garbage:
         self._clock = clock
         self._sweeping = LoopingCall(self._swept)
         self._sweeping.clock = clock
+        self._ended: Deferred[LoopingCall]
         self._mine: set[str] = set()
         self._client = client
         self._records = records
@@ -142,15 +143,13 @@ class Garbage:
 
     def start(self) -> None:
         """Begin to look at it, now and then."""
-        _ = self._sweeping.start(SAFE, now=False)
+        self._ended = self._sweeping.start(SAFE, now=False)
 
     async def stop(self) -> None:
         """Wait for what is being removed."""
         if self._sweeping.running:
-            ended = self._sweeping.deferred
             self._sweeping.stop()
-            assert ended is not None
-            await ended
+            await self._ended
         while self._removing:
             await DeferredList(list(self._removing))
 

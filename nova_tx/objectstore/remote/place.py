@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import quote, urlencode, urlsplit
 
 from nova_tx.auth.s3_signatures import sign
 from nova_tx.auth.signatures import encode
@@ -41,7 +41,7 @@ class Place:
 
     def url(self, name: str, query: Query) -> bytes:
         """Of an object, or of the bucket if the name is empty."""
-        text = urlencode([*query], safe="-_.~")
+        text = urlencode([*query], safe="-_.~", quote_via=quote)
         return f"{self.scheme}://{self.host}{self._path(name)}{'?' if text else ''}{text}".encode()
 
     def _path(self, name: str) -> str:
