@@ -12,6 +12,8 @@ from nova_tx.errors import StartupError
 
 #: Connections that wait for use.
 _KEPT = 32
+#: Seconds for which they wait: less than servers and what is before them wait.
+_WAIT = 15
 _CONNECT = 10.0
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
@@ -30,6 +32,7 @@ class Connections:
         """
         self._pool = HTTPConnectionPool(reactor, persistent=True)
         self._pool.maxPersistentPerHost = _KEPT
+        self._pool.cachedConnectionTimeout = _WAIT
         # what may be repeated is the client's to say
         self._pool.retryAutomatically = False
         policy = BrowserLikePolicyForHTTPS(_trusted(ca_file) if ca_file else None)

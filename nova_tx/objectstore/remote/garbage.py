@@ -184,29 +184,30 @@ class Garbage:
         """Remove the bytes that a record names, and nobody else does."""
         owner = Owner(*(str(record.known[each]) for each in ("bucket", "key", "upload")))
         async with (
-            self._turns.one(("upload", owner.upload)),
-            self._turns.one(("object", owner.bucket, owner.key)),
+            self._turns.alone(("upload", owner.upload)),
+            self._turns.alone(("object", owner.bucket, owner.key)),
         ):
-            named = await self._named(owner)
-            unnamed = [each for each in record.known["data"] if each not in named]
-            await together(self._client.remove, [self._names.data(each) for each in unnamed])
-
-    async def _named(self, owner: Owner) -> set[str]:
-        """The ids of the bytes that an owner names."""
-        place = self._names.object(owner.bucket, owner.key)
-        there = await self._records.get(place)
-        found = set(data_of(there))
-        if owner.upload:
-            upload = self._names.upload(owner.bucket, owner.key, owner.upload)
-            goes_on = await self._records.get(upload) is not None
-            if goes_on and there is not None and there.known.get("upload") == owner.upload:
-                # it became the object, and who did that died
-                await self._records.remove(upload)
-                goes_on = False
-            parts = await self._records.tags(self._names.parts(owner.upload))
-            if goes_on:
-                for known in await self._records.seen(parts):
-                    found.update([] if known is None else [known["data"]])
-            else:
+            there = await self._records.get(self._names.object(owner.bucket, owner.key))
+            named, doubted = set(data_of(there)), set(record.known["data"])
+            if owner.upload:
+                goes_on = await self.goes_on(owner, there)
+                parts = await self._records.tags(self._names.parts(owner.upload))
+                known = await self._records.seen(parts)
+                of_parts = {each["data"] for each in known if each is not None}
+                (named if goes_on else doubted).update(of_parts)
+            left = doubted - named
+            await together(self._client.remove, [self._names.data(each) for each in left])
+            if owner.upload and not goes_on:
                 await together(self._records.remove, [name for name, _ in parts])
-        return found
+
+    async def goes_on(self, owner: Owner, there: Record | None) -> bool:
+        """
+        Whether an upload does; if it became the object, and who did that died, it does not.
+
+        @param there: the object.
+        """
+        upload = self._names.upload(owner.bucket, owner.key, owner.upload)
+        if there is None or there.known["upload"] != owner.upload:
+            return await self._records.get(upload) is not None
+        await self._records.remove(upload)
+        return False

@@ -95,11 +95,18 @@ class Objects:
 
         @raise BucketNotFound, KeyNotFound: there is none.
         """
-        name = self.check(bucket, key)
-        found = await self._records.get(name)
+        found = await self.record(bucket, key)
         if found is None:
             raise KeyNotFound("the key does not exist")
-        return _kept(name, found)
+        return _kept(self.check(bucket, key), found)
+
+    async def record(self, bucket: str, key: str) -> Record | None:
+        """
+        What there is of an object.
+
+        @raise BucketNotFound: there is no such bucket.
+        """
+        return await self._records.get(self.check(bucket, key))
 
     async def commit(
         self,
@@ -128,7 +135,7 @@ class Objects:
         doubts: tuple[Doubtful, ...] = (),
     ) -> None:
         """Do what L{commit} does, for who has the bucket already."""
-        async with self._turns.one(("object", bucket, key)):
+        async with self._turns.alone(("object", bucket, key)):
             try:
                 name = self.check(bucket, key)
                 there = await self._records.get(name)
@@ -165,7 +172,7 @@ class Objects:
 
         @raise BucketNotFound, KeyNotFound: there is none.
         """
-        async with self._turns.one(("object", bucket, key)):
+        async with self._turns.alone(("object", bucket, key)):
             name = self.check(bucket, key)
             there = await self._records.get(name)
             if there is None:
@@ -182,7 +189,7 @@ class Objects:
         @raise BucketNotFound: there is no such bucket.
         @raise PreconditionFailed: by the condition.
         """
-        async with self._turns.one(("object", bucket, key)):
+        async with self._turns.alone(("object", bucket, key)):
             name = self.check(bucket, key)
             there = await self._records.get(name)
             old = await self._let_go(bucket, key, there, condition)

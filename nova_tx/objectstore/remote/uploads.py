@@ -120,15 +120,19 @@ class PartedUploads:
         @raise InvalidRequest: by L{check_part}.
         """
         part = Part(number, facts.size, facts.etag, facts.modified, facts.checksums)
-        check_part(upload, facts.checksums)
         name = self._names.part(upload.id, number)
         old: list[Doubtful] = []
-        async with self._turns.one(("upload", upload.id)):
-            await self.get(bucket, upload.key, upload.id)
-            there = await self._records.get(name)
-            if there is not None:
-                owner = Owner(bucket, upload.key, upload.id)
-                old.append(await self._garbage.doubt([there.known["data"]], owner))
+        async with self._turns.alone(("upload", upload.id)):
+            try:
+                check_part(upload, facts.checksums)
+                await self.get(bucket, upload.key, upload.id)
+                there = await self._records.get(name)
+                if there is not None:
+                    owner = Owner(bucket, upload.key, upload.id)
+                    old.append(await self._garbage.doubt([there.known["data"]], owner))
+            except Exception:
+                self._garbage.due(doubtful)
+                raise
             await self._records.put(name, {"part": asdict(part), "data": data})
         self._garbage.due(*old)
         self._garbage.kept(doubtful)
@@ -181,7 +185,7 @@ class PartedUploads:
         """
         async with (
             self._turns.together(("bucket", bucket)),
-            self._turns.one(("upload", upload_id)),
+            self._turns.alone(("upload", upload_id)),
         ):
             self._objects.check(bucket, key)
             try:
@@ -227,11 +231,14 @@ class PartedUploads:
 
         @raise NoSuchUpload: there is none.
         """
-        async with self._turns.one(("upload", upload_id)):
+        async with self._turns.alone(("upload", upload_id)):
             upload = await self.get(bucket, key, upload_id)
+            owner = Owner(bucket, key, upload_id)
+            there = await self._objects.record(bucket, key)
+            if not await self._garbage.goes_on(owner, there):
+                raise over()
             stored = await self._all(upload_id)
-            data = [each.data for each in stored]
-            doubtful = await self._garbage.doubt(data, Owner(bucket, key, upload_id))
+            doubtful = await self._garbage.doubt([each.data for each in stored], owner)
             await self._forget(bucket, upload, stored, doubtful)
 
     async def _forget(
