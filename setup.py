@@ -66,6 +66,7 @@ setup(
             "boto3>=1.35",
             "awscli>=1.36",
             "apache-libcloud>=3.8",
+            "moto[server]>=5",
             "ruff>=0.9",
             "mypy>=1.13",
             "mypy-zope>=1.0.9",
