@@ -69,5 +69,6 @@ class Turns:
             yield
         finally:
             turn.give_back()
-            if turn.unused:
+            # who waited may have had it, given it back, and been followed by others meanwhile
+            if turn.unused and self._there.get(name) is turn:
                 del self._there[name]

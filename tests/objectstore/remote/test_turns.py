@@ -37,6 +37,22 @@ def test_one() -> None:
     assert turns._there == {}
 
 
+def test_given_on_at_once() -> None:
+    """Those who wait and need no time end within the end of the first, and leave nothing."""
+    turns = Turns()
+    held: list[int] = []
+
+    async def brief(number: int) -> None:
+        async with turns.alone("a"):
+            held.append(number)
+
+    first = _Holder(turns.alone("a"))
+    waiting = [Deferred.fromCoroutine(brief(number)) for number in range(3)]
+    first.end()
+    assert held == [0, 1, 2] and turns._there == {}
+    assert all(each.called and each.result is None for each in (first.done, *waiting))
+
+
 def test_alone() -> None:
     """Who is alone waits for all, and those who come later wait for that."""
     turns = Turns()
