@@ -24,9 +24,11 @@ setup(
     },
     # what docs/install.md puts into /etc
     data_files=[
-        ("share/nova_tx", ["etc/nova.conf"]),
+        ("share/nova_tx", ["etc/nova.conf", "etc/nova.conf.sample"]),
         ("share/nova_tx/systemd", glob("etc/systemd/*")),
         ("share/nova_tx/logrotate.d", glob("etc/logrotate.d/*")),
+        ("share/nova_tx/ldap", glob("etc/ldap/*")),
+        ("share/nova_tx/grafana", glob("etc/grafana/*")),
     ],
     # run by dnsmasq for every lease: it must not start Twisted
     scripts=["scripts/nova-dhcpbridge"],
