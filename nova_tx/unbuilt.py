@@ -3,7 +3,7 @@ Flags that are accepted and have no effect: whose rooms are not built yet, and w
 settled otherwise here.
 
 They are in no C{--help}, and who sets one is told.  docs/flags.md lists them.  A room that is
-built takes its flags from here into a section of L{nova_tx.flags}; C{tests/test_flags.py} sees
+built takes its flags from here into a section of L{nova_tx.sections}; C{tests/test_flags.py} sees
 that each flag of Nova 2011.1 is in one of these places.
 """
 

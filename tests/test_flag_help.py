@@ -83,7 +83,7 @@ def test_helpxml(run: Callable[..., str], program: str) -> None:
     assert found["help"].findtext("short_name") == "?"
     verbose = found["verbose"]
     assert [verbose.findtext(each) for each in ("type", "default", "current", "file")] == [
-        *("bool", "false", "false", "nova_tx.flags")
+        *("bool", "false", "false", "nova_tx.sections.daemons")
     ]
     own = set() if program == "manage" else {*options(program).own}
     keys = {each.name for section in own for each in entries(section)}

@@ -14,6 +14,7 @@ import pytest
 from nova_tx import flags, unbuilt
 from nova_tx.flag_fields import Entry, entries
 from nova_tx.flags import Flags, NodeFlags, sections
+from nova_tx.sections import daemons
 
 ENTRIES = {entry.name: entry for section in sections() for entry in entries(section)}
 KINDS = {"string": str, "int": int, "bool": bool, "float": float, "list": tuple}
@@ -145,5 +146,5 @@ def test_found_on_the_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     def no_route(*_: object) -> None:
         raise OSError("Network is unreachable")
 
-    monkeypatch.setattr(flags.socket, "socket", no_route)
+    monkeypatch.setattr(daemons.socket, "socket", no_route)
     assert Flags.load([], [NodeFlags]).section(NodeFlags).my_ip == "127.0.0.1"

@@ -38,6 +38,7 @@ GROUND = (
     "process",
     "recent",
     "registry",
+    "sections",
     "remote",
     "states",
     "threads",
