@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 import pytest_twisted
-from certificates import Authority
 from twisted.internet import reactor
 from twisted.internet.defer import Deferred, gatherResults
 from twisted.internet.task import LoopingCall, deferLater
@@ -25,6 +24,7 @@ from nova_tx.db.engine import Database
 from nova_tx.errors import DirectoryError, KeyPairNotFound, StartupError, Unavailable
 from nova_tx.manage.main import main
 from nova_tx.model.access import KeyPair
+from nova_tx.testing.certificates import Authority
 from nova_tx.testing.ldap_world import OURS, USERS, directory, empty, entries, flags
 from nova_tx.testing.rabbitmq import free_port
 from nova_tx.testing.slapd import Slapd
