@@ -30,7 +30,7 @@ PART = 5 * 2**20
 def behind(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """The S3 that keeps everything, with its bucket."""
     server = Server(tmp_path_factory.mktemp("behind"))
-    with bucket_at(server.port):
+    with bucket_at(server.endpoint.port):
         yield server
     server.kill()
 
@@ -40,7 +40,7 @@ def daemon(behind: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     """The objectstore before it, with joe's bucket."""
     directory = tmp_path_factory.mktemp("front")
     install_authority(str(directory))
-    made = ObjectstoreDaemon(directory, *flags_of(behind.port, "cloud"))
+    made = ObjectstoreDaemon(directory, *flags_of(behind.endpoint.port, "cloud"))
     try:
         made.start()
         made.s3().create_bucket(Bucket="bucket")
@@ -117,7 +117,7 @@ async def test_killed_in_an_upload(daemon: ObjectstoreDaemon, behind: Server) ->
     from twisted.internet.threads import deferToThread
 
     await deferToThread(_killed, daemon)
-    async with opened(behind.port, "cloud", later=3600.0) as store:
+    async with opened(behind.endpoint.port, "cloud", later=3600.0) as store:
         listed = await store.listing("bucket", "", "", "", 9)
         assert [key for key, _ in listed.objects] == ["key"]
     with bucket_client(behind) as there:
@@ -189,9 +189,9 @@ async def test_image(daemon: ObjectstoreDaemon) -> None:
 def test_away(tmp_path: Path) -> None:
     """While the S3 behind is away clients hear 503, and afterwards all is there."""
     behind = Server(tmp_path / "behind")
-    with bucket_at(behind.port):
+    with bucket_at(behind.endpoint.port):
         pass
-    daemon = ObjectstoreDaemon(tmp_path / "front", *flags_of(behind.port))
+    daemon = ObjectstoreDaemon(tmp_path / "front", *flags_of(behind.endpoint.port))
     try:
         daemon.start()
         s3 = daemon.s3()

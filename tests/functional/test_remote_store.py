@@ -31,8 +31,8 @@ def _at(kind: str) -> Any:
 def ours(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     directory = tmp_path_factory.mktemp("ours")
     server = Server(directory)
-    _ports["ours"] = server.port
-    with bucket_at(server.port):
+    _ports["ours"] = server.endpoint.port
+    with bucket_at(server.endpoint.port):
         yield directory
     server.kill()
 

@@ -40,8 +40,14 @@ def command(unit: dict[str, str]) -> list[str]:
         *(["--no-new-privs"] if unit.get("NoNewPrivileges") == "yes" else []),
         "--",
         *("env", "-i", f"PATH={os.defpath}:/usr/sbin:/sbin", f"LOGNAME={unit['User']}"),
-        *("sh", "-c", f"umask {unit['UMask']}; exec {unit['ExecStart']}"),
+        *("sh", "-c", f"umask {unit['UMask']}; {_environment(unit)}exec {unit['ExecStart']}"),
     ]
+
+
+def _environment(unit: dict[str, str]) -> str:
+    """What reads the file of its variables, if there is one."""
+    path = unit.get("EnvironmentFile", "").removeprefix("-")
+    return f"[ ! -e {path} ] || . {path}; " if path else ""
 
 
 def start(name: str) -> None:

@@ -61,7 +61,7 @@ def test_credentials(cloud: Daemons, authority: Authority) -> None:
     rc = cloud.directory / "inside"
     cloud._manage("project", "environment", "admin", "admin", str(rc))
     text = rc.read_text()
-    assert "export S3_URL=https://" in text and f"AWS_CA_BUNDLE={authority.path}" in text
+    assert 'S3_URL="https://' in text and f'AWS_CA_BUNDLE="{authority.path}"' in text
 
 
 def test_an_image_is_launched(cloud: Daemons) -> None:
