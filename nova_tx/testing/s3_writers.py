@@ -130,7 +130,8 @@ def while_killed(
     for each in threads:
         each.join(300)
         assert not each.is_alive(), f"{each.name} does not end"
-    assert [fault for each in threads for fault in each.faults] == []
+    faults = [fault for each in threads for fault in each.faults]
+    assert not faults, faults
     assert all(each.done for each in threads)
     assert sum(each.unanswered for each in working) >= kills // 2
     there = {key: version for key in versions.named() for version in versions.now(key)}

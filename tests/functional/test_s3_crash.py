@@ -77,6 +77,7 @@ async def test_killed_before_another(tmp_path: Path) -> None:
     try:
         behind.start()
         with bucket_at(behind.port) as there:
+            there.close()  # its connection, which would be waited for
             await deferToThread(_killed, daemon, behind)
             async with opened(behind.port, "cloud", later=3600.0):
                 pass  # what the dead left is old enough now

@@ -384,7 +384,7 @@ def test_an_administrator_of_2011(scene: Scene) -> None:
     assert (host.compute, host.volumeCount) == ("up", "0")
     found: Any = ask.get_object("GenerateX509ForUser", {"Name": "zed", "Project": "zed"}, Told)
     with ZipFile(BytesIO(b64decode(found.file))) as packed:
-        assert f"export EC2_SECRET_KEY={made.secretkey}\n".encode() in packed.read("novarc")
+        assert f'EC2_SECRET_KEY="{made.secretkey}"\n'.encode() in packed.read("novarc")
     theirs = {"EC2_ACCESS_KEY": made.accesskey, "EC2_SECRET_KEY": made.secretkey}
     zed = Boto2({**novarc, **theirs})
     assert zed.CreateKeyPair("k").startswith("-----BEGIN RSA PRIVATE KEY-----")

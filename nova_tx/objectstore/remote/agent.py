@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
+from twisted.internet.defer import Deferred
 from twisted.internet.ssl import Certificate, trustRootFromCertificates
 from twisted.python.filepath import FilePath
 from twisted.web.client import Agent, BrowserLikePolicyForHTTPS, HTTPConnectionPool
+from twisted.web.http_headers import Headers
+from twisted.web.iweb import IAgent, IResponse
+from zope.interface import implementer
 
 from nova_tx.errors import StartupError
+from nova_tx.objectstore.remote.bodies import Outgoing
 
 #: Connections that wait for use.
 _KEPT = 32
@@ -18,11 +23,13 @@ _CONNECT = 10.0
 _BEGIN, _END = b"-----BEGIN CERTIFICATE-----", b"-----END CERTIFICATE-----"
 
 
+@implementer(IAgent)
 class Connections:
     """
     Connections that stay open between requests.
 
-    @ivar agent: sends requests over them.
+    A body that comes from a client can't be sent twice: it has a connection of its
+    own, for one that waited may be closed by the server at that very moment.
     """
 
     def __init__(self, reactor: Any, ca_file: str) -> None:
@@ -36,7 +43,18 @@ class Connections:
         # what may be repeated is the client's to say
         self._pool.retryAutomatically = False
         policy = BrowserLikePolicyForHTTPS(_trusted(ca_file) if ca_file else None)
-        self.agent = Agent(reactor, policy, connectTimeout=_CONNECT, pool=self._pool)
+        self._kept = Agent(reactor, policy, connectTimeout=_CONNECT, pool=self._pool)
+        self._own = Agent(reactor, policy, connectTimeout=_CONNECT)
+
+    def request(
+        self,
+        method: bytes,
+        uri: bytes,
+        headers: Headers | None = None,
+        bodyProducer: Any = None,
+    ) -> Deferred[IResponse]:
+        agent = self._own if isinstance(bodyProducer, Outgoing) else self._kept
+        return agent.request(method, uri, headers, bodyProducer)
 
     async def close(self) -> None:
         """Close those that wait for use."""

@@ -26,5 +26,5 @@ def remote_store(
     """
     where = place(flags)
     connections = Connections(reactor, flags.s3_backend_ca)
-    client = Client(where, connections.agent, reactor, pool)
+    client = Client(where, connections, reactor, pool)
     return RemoteStore(client, where.prefix, pool, reactor, connections.close, clock)
