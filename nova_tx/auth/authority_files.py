@@ -11,6 +11,8 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from nova_tx.auth.ownership import give
+from nova_tx.disk import sync_directory
 from nova_tx.errors import AuthorityError
 
 _DIRECTORIES = ("", "private", "newcerts", "projects", "reqs")
@@ -76,11 +78,7 @@ class AuthorityFiles:
             file.flush()
             os.fsync(descriptor)
         os.replace(new, self.at(name))
-        directory = os.open(os.path.dirname(new), os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)
+        sync_directory(os.path.dirname(new))
 
     def count(self, name: str, first: str) -> str:
         """
@@ -103,10 +101,8 @@ class AuthorityFiles:
             self._give(path)
 
     def _give(self, file: int | str) -> None:
-        """To the owner of the state directory: root makes what daemons have to read."""
-        if os.geteuid() == 0:
-            parent = os.stat(os.path.dirname(os.path.abspath(self.path)))
-            os.chown(file, parent.st_uid, parent.st_gid)
+        """To the owner of the state directory."""
+        give(file, os.path.dirname(os.path.abspath(self.path)))
 
 
 def _hexadecimal(number: int) -> str:

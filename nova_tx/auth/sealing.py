@@ -20,6 +20,7 @@ from dataclasses import replace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from nova_tx.auth.ownership import give
 from nova_tx.disk import sync_directory
 from nova_tx.errors import StartupError
 from nova_tx.flags import SecretsFlags
@@ -143,6 +144,8 @@ class Seals:
         """
         Write the file whole, with a new key and the others; by a link, the first to come wins.
 
+        It belongs to whom it did, who may read it as before; or else to who owns its directory.
+
         @raise StartupError: it can't be written.
         """
         directory = os.path.dirname(os.path.abspath(self._path))
@@ -150,9 +153,11 @@ class Seals:
         try:
             if not os.path.isdir(directory):
                 os.makedirs(directory, mode=0o700, exist_ok=True)  # others may be making it
-                _give(directory)
+                give(directory, os.path.dirname(directory))
             with open(os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-                _give(new)
+                give(new, self._path if others else directory)
+                if others:
+                    os.fchmod(file.fileno(), os.stat(self._path).st_mode & 0o660)
                 file.write(base64.b64encode(secrets.token_bytes(_KEY_BYTES)) + b"\n" + others)
                 file.flush()
                 os.fsync(file.fileno())
@@ -169,10 +174,3 @@ class Seals:
 
 
 _COPY = "copy it from the host that has it, or from the backup"
-
-
-def _give(path: str) -> None:
-    """To who owns the directory that it is in: root makes what daemons have to read."""
-    if os.geteuid() == 0:
-        owner = os.stat(os.path.dirname(os.path.abspath(path)))
-        os.chown(path, owner.st_uid, owner.st_gid)

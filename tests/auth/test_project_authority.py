@@ -11,6 +11,7 @@ import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
+from nova_tx.auth import authority_files
 from nova_tx.auth.authority import Authority
 from nova_tx.errors import AuthorityError
 from nova_tx.flags import CryptoFlags
@@ -99,3 +100,37 @@ def test_bad_subject(tmp_path: Path) -> None:
     flags = replace(flags_for(tmp_path), project_cert_subject="/CN=%s-%s-%s")
     with pytest.raises(AuthorityError, match="--project_cert_subject"):
         Authority(flags)
+
+
+def test_locks(tmp_path: Path) -> None:
+    """With C{lock_path} the root and each project have a lock there, the same in each process."""
+    locks = tmp_path / "made" / "locks"
+    flags = replace(flags_for(tmp_path), lock_path=str(locks))
+    for project in ("shop", "bank", "shop"):
+        Authority(flags, lambda: NOW).issue("joe", project)
+    names = {"nova-ca.lock", "nova-ca-shop.lock", "nova-ca-bank.lock"}
+    assert set(os.listdir(locks)) == names
+    assert all((locks / name).stat().st_mode & 0o777 == 0o600 for name in names)
+    assert locks.stat().st_mode & 0o777 == 0o700
+    assert not list((tmp_path / "CA").rglob(".lock"))
+
+
+def test_whose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """All that root makes, with the locks, is for who owns the directory that it is in."""
+    given: dict[str, str] = {}
+
+    def give(file: int | str, like: str) -> None:
+        path = os.readlink(f"/proc/self/fd/{file}") if isinstance(file, int) else file
+        given[path.removesuffix(".new")] = like
+
+    monkeypatch.setattr(authority_files, "give", give)
+    locks = tmp_path / "locks"
+    flags = replace(flags_for(tmp_path), lock_path=str(locks))
+    Authority(flags, lambda: NOW).issue("joe", "shop")
+    made = {str(path) for path in tmp_path.rglob("*")}
+    assert set(given) == made
+    projects = tmp_path / "CA" / "projects"
+    inside = {path: like for path, like in given.items() if path.startswith(f"{projects}/")}
+    assert set(inside.values()) == {str(projects)}
+    lock = str(locks / "nova-ca-shop.lock")
+    assert {like for path, like in given.items() if path not in (*inside, lock)} == {str(tmp_path)}

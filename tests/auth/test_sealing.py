@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from nova_tx.auth import sealing
 from nova_tx.auth.sealing import Seals, is_sealed
 from nova_tx.errors import StartupError
 from nova_tx.flags import SecretsFlags
@@ -128,6 +129,24 @@ def test_new_key(tmp_path: Path) -> None:
     for who in (here, there, seals(tmp_path / "key")):
         assert [who.open("joe", each) for each in (first, second, third)] == ["a-secret"] * 3
     assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
+
+
+def test_whose(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What root makes is for who owns the directory; a new key leaves the file to who has it."""
+    given: list[tuple[str, str]] = []
+    monkeypatch.setattr(sealing, "give", lambda file, like: given.append((file, like)))
+    path = tmp_path / "keys" / "key"
+    who = seals(path)
+    sealed(who)
+    (directory, above), (new, beside) = given
+    assert (directory, above, beside) == (str(path.parent), str(tmp_path), str(path.parent))
+    assert new.startswith(f"{path}.")
+    path.chmod(0o640)
+    who.add_key()
+    [(newer, like)] = given[2:]
+    assert newer.startswith(f"{path}.") and like == str(path)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert sealed(who)
 
 
 def test_one_key_for_all(tmp_path: Path) -> None:
