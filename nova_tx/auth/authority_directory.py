@@ -133,6 +133,8 @@ class AuthorityDirectory:
             root = certificates.root(self._name(), key, validity)
             files.write(ca_file, root.public_bytes(Encoding.PEM))
         pem = files.read(ca_file)
+        if not certificates.is_certificate(pem):
+            raise AuthorityError(f"{files.at(ca_file)} is no certificate")
         if not files.has(self._flags.crl_file):
             self._tell(key, pem, self._index())
         return key, pem

@@ -62,7 +62,7 @@ def parse(text: str) -> dict[str, Entry]:
     @raise ValueError: a line is none of openssl's.
     """
     found = {}
-    for number, line in enumerate(text.splitlines(), 1):
+    for number, line in enumerate(text.removesuffix("\n").split("\n") if text else (), 1):
         fields = line.split("\t")
         if len(fields) != 6:
             raise ValueError(f"line {number} does not have six fields")

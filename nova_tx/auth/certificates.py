@@ -56,6 +56,15 @@ def load_key(pem: bytes) -> rsa.RSAPrivateKey | None:
     return key if isinstance(key, rsa.RSAPrivateKey) else None
 
 
+def is_certificate(pem: bytes) -> bool:
+    """Whether it is the PEM of a certificate."""
+    try:
+        x509.load_pem_x509_certificate(pem)
+    except ValueError:
+        return False
+    return True
+
+
 def subject(pattern: str, *values: str, flag: str = "user_cert_subject") -> x509.Name:
     """
     A subject from a pattern C{/C=US/O=…/CN=%s-%s-%s}.

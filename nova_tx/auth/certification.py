@@ -74,9 +74,11 @@ class Certification:
 
         @raise AuthorityError: the authority's files can't be used.
         """
+        holders = await self._database.read(certificates.holders)
+        # read after it: who comes now, and has a certificate at once, is no holder yet
         there = {each.id for each in await users.users()}
         projects = {each.id for each in await users.projects()}
-        for user_id, project_id in await self._database.read(certificates.holders):
+        for user_id, project_id in holders:
             if there and projects and (user_id not in there or project_id not in projects):
                 await self._database.run(certificates.revoke, user_id, project_id)
         files = await self._database.read(certificates.revoked)

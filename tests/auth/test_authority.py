@@ -184,7 +184,7 @@ def test_key_lost(tmp_path: Path) -> None:
     assert (tmp_path / "CA" / "cacert.pem").read_text() == "a certificate"
 
 
-@pytest.mark.parametrize("name", ["serial", "private/cakey.pem"])
+@pytest.mark.parametrize("name", ["serial", "private/cakey.pem", "cacert.pem"])
 def test_spoilt(tmp_path: Path, place: Path, name: str) -> None:
     """A file that holds something else is named in the error; what it holds is not shown."""
     (tmp_path / "CA" / "private").mkdir(parents=True)

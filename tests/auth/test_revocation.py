@@ -144,6 +144,15 @@ def test_spoilt_index(tmp_path: Path, authority: Authority, line: str) -> None:
         authority.issue("joe", "shop")
 
 
+def test_other_ends_of_lines(tmp_path: Path) -> None:
+    """A sign in a subject that some take for the end of a line is none in the index."""
+    flags = flags_for(tmp_path, user_cert_subject="/CN=%s %s")
+    authority = Authority(flags, lambda: NOW)
+    issued = [authority.issue(name, "shop").file_name for name in ("jo\u2028e", "an\x85n")]
+    authority.revoke(issued)
+    assert serials(tmp_path / "CA") == [0x10, 0x11]
+
+
 def test_times() -> None:
     """Times of before and after 2050, and openssl's reasons, are read as openssl writes them."""
     text = (
@@ -258,6 +267,26 @@ async def test_what_is_left(database: Database, tmp_path: Path, authority: Autho
         await certification.issue(who, where)
     await certification.refresh(users)
     assert serials(tmp_path / "CA") == [0x12, 0x13]
+
+
+async def test_comes_meanwhile(
+    database: Database, tmp_path: Path, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who is made while a refresh looks at users keeps the certificate."""
+    users = MemoryUsers()
+    await users.create_user("joe", None, None, False)
+    await users.create_project("shop", "joe", None)
+    certification = Certification(authority, database, at_once)
+    listed = users.projects
+
+    async def projects() -> Any:
+        await users.create_user("ann", None, None, False)
+        await certification.issue("ann", "shop")
+        return await listed()
+
+    monkeypatch.setattr(users, "projects", projects)
+    await certification.refresh(users)
+    assert serials(tmp_path / "CA") == []
 
 
 async def test_wrong_place(database: Database, tmp_path: Path, authority: Authority) -> None:
