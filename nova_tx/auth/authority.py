@@ -19,7 +19,7 @@ from nova_tx.auth import certificates
 from nova_tx.auth.authority_directory import AuthorityDirectory
 from nova_tx.db.engine import now as utc_now
 from nova_tx.errors import AuthorityError
-from nova_tx.flags import AuthFlags, CryptoFlags
+from nova_tx.flags import CryptoFlags
 
 _ROOT_SUBJECT = "/C=US/ST=California/L=Mountain View/O=NOVA ROOT"
 _PROJECTS = "projects"
@@ -38,22 +38,6 @@ class Issued:
     certificate: bytes
     file_name: str
     authorities: bytes
-
-
-def trusted(flags: AuthFlags) -> bytes | None:
-    """
-    The CA's certificate that users' clients verify https with, PEM; None: they have it.
-
-    @raise AuthorityError: it can't be read.
-    """
-    if not flags.credential_ssl_ca:
-        return None
-    try:
-        with open(flags.credential_ssl_ca, "rb") as file:
-            return file.read()
-    except OSError as error:
-        path = flags.credential_ssl_ca
-        raise AuthorityError(f"can't read {path} (--credential_ssl_ca): {error.strerror}") from None
 
 
 class Authority:

@@ -2,7 +2,7 @@
 What a user takes home: the novarc that clients read, and the zip around it.
                                                                        [spec/09 section 6]
 
-Facts in, text and bytes out; it blocks, for it reads templates.
+Facts in, text and bytes out; it blocks, for it reads files.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from nova_tx.auth import templates
-from nova_tx.auth.authority import Issued, trusted
-from nova_tx.errors import InvalidInput
+from nova_tx.auth.authority import Issued
+from nova_tx.errors import AuthorityError, InvalidInput
 from nova_tx.flags import AuthFlags, Ec2Flags, S3Flags
 from nova_tx.model.users import Membership
 
@@ -168,7 +168,7 @@ def take_home(
     @raise AuthorityError: what https is to be verified with can't be read.
     """
     auth = places[2]
-    trust = trusted(auth)
+    trust = _trusted(auth)
     names = replace(file_names(auth, authority_file), trusted=None if trust is None else _TRUSTED)
     regions = outside(*places)
     members = {
@@ -185,6 +185,22 @@ def take_home(
     if trust is not None:
         members[_TRUSTED] = trust
     return archive(members)
+
+
+def _trusted(auth: AuthFlags) -> bytes | None:
+    """
+    What users' clients verify https with, PEM; None: they have it themselves.
+
+    @raise AuthorityError: it can't be read.
+    """
+    if not auth.credential_ssl_ca:
+        return None
+    try:
+        with open(auth.credential_ssl_ca, "rb") as file:
+            return file.read()
+    except OSError as error:
+        path = auth.credential_ssl_ca
+        raise AuthorityError(f"can't read {path} (--credential_ssl_ca): {error.strerror}") from None
 
 
 def file_names(auth: AuthFlags, authority_file: str) -> FileNames:

@@ -50,6 +50,26 @@ def test_vpn_template(tmp_path: Path) -> None:
     assert found["tunnel.conf"] == '203.0.113.7 1001 "my \\"key\\"" cert.pem cacert.pem\n'
 
 
+def test_https_in_the_zip(tmp_path: Path) -> None:
+    """What https is verified with is in the zip, and each rc file there names it beside itself."""
+    (tmp_path / "ca.pem").write_bytes(b"the CA")
+    auth = replace(AUTH, credential_ssl_ca=str(tmp_path / "ca.pem"))
+    ec2 = replace(EC2, region_list=("east=e.example.com", "west=w.example.com"))
+    found = unpacked(auth, None, ec2)
+    assert found["ssl-ca.pem"] == "the CA"
+    for name in ("eastrc", "westrc"):
+        assert 'export AWS_CA_BUNDLE="${NOVA_KEY_DIR}/ssl-ca.pem"' in found[name].splitlines()
+    assert "ssl-ca.pem" not in unpacked(AUTH, None)
+
+
+def test_https_on_this_host(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without a zip the whole path is named, wherever the novarc is put."""
+    monkeypatch.chdir(tmp_path)
+    names = credentials.file_names(replace(AUTH, credential_ssl_ca="ca.pem"), "CA/cacert.pem")
+    assert names.trusted == str(tmp_path / "ca.pem")
+    assert credentials.file_names(AUTH, "CA/cacert.pem").trusted is None
+
+
 def test_one_name_for_two_regions() -> None:
     """A name without the region is refused if there are several: one would hide the other."""
     ec2 = replace(EC2, region_list=("east=e.example.com", "west=w.example.com"))

@@ -24,6 +24,16 @@ def test_template(tmp_path: Path) -> None:
     ]
 
 
+def test_trust(tmp_path: Path) -> None:
+    """It has the lines of https where it wants them, and none in a cloud without."""
+    path = tmp_path / "rc"
+    path.write_text("%(trust)s")
+    auth = replace(AUTH, credentials_template=str(path))
+    assert credentials.rc_text(WHO, PLACE, auth, FILES) == ""
+    text = credentials.rc_text(WHO, PLACE, auth, replace(FILES, trusted="/a $b"))
+    assert 'export AWS_CA_BUNDLE="/a \\$b"' in text.splitlines()
+
+
 @pytest.mark.parametrize(
     ("content", "said"),
     [

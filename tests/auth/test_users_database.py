@@ -102,8 +102,10 @@ class TestDatabaseUsers(make_users_tests(DatabaseUsers)):  # type: ignore[misc]
         """After a rotation only the new key is needed; all have the secrets that they had."""
         users = await self._cloud()
         other, before = self.make(), self._stored()
+        key = self._file.read_text()
         await other.open()
         assert await users.rotate_key() == 3
+        assert self._file.read_text().splitlines(keepends=True)[1:] == [key]
         after = self._stored()
         assert {name for name in after if after[name] != before[name]} == {"joe", "ann", "eve"}
         assert (await other.user("joe")).secret_key == "joe-secret"
