@@ -124,12 +124,16 @@ class Slapd:
         deadline = time.monotonic() + PATIENCE
         while not self._answers():
             if child.poll() is not None or time.monotonic() > deadline:
+                child.kill()
+                child.wait()
                 raise RuntimeError((self.directory / "log").read_text()[-2000:] or "slapd is down")
             time.sleep(0.02)
 
     def stop(self) -> None:
         """End it, and wait until it has ended."""
-        self._end(signal.SIGTERM)
+        pid = self._pid()
+        os.kill(pid, signal.SIGTERM)
+        os.waitpid(pid, 0)
 
     def freeze(self, frozen: bool) -> None:
         """Have it say nothing, while its connections stay; or go on."""
@@ -159,11 +163,6 @@ class Slapd:
 
     def _pid(self) -> int:
         return int((self.directory / "pid").read_text())
-
-    def _end(self, how: signal.Signals) -> None:
-        pid = self._pid()
-        os.kill(pid, how)
-        os.waitpid(pid, 0)
 
     def _make(self) -> None:
         for name in ("config", "files"):
