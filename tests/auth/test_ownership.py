@@ -14,8 +14,10 @@ from nova_tx.auth.ownership import give
 def test_give(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, root: bool) -> None:
     """What root makes is its neighbour's; what another makes stays whose it is."""
     given: list[tuple[object, ...]] = []
-    monkeypatch.setattr(os, "geteuid", lambda: 0 if root else 1000)
-    monkeypatch.setattr(os, "stat", lambda path: {str(tmp_path): os.stat_result(range(10))}[path])
-    monkeypatch.setattr(os, "chown", lambda *words: given.append(words))
-    give("a file", str(tmp_path))
+    owners = {str(tmp_path): os.stat_result(range(10))}
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "geteuid", lambda: 0 if root else 1000)
+        patch.setattr(os, "stat", owners.__getitem__)
+        patch.setattr(os, "chown", lambda *words: given.append(words))
+        give("a file", str(tmp_path))
     assert given == ([("a file", 4, 5)] if root else [])
