@@ -77,12 +77,11 @@ class DatabaseUsers:
     async def create_user(
         self, user_id: str, access_key: str | None, secret_key: str | None, is_admin: bool
     ) -> User:
-        keys.check_name(user_id, "user")
-        access, secret = keys.access_key(access_key), keys.secret_key(secret_key)
+        new = keys.new_user(user_id, access_key, secret_key, is_admin)
 
         def create(txn: Connection) -> User:
-            sealed = self._sealed(txn, user_id, secret)
-            return self._seals.opened(users.create(txn, user_id, access, sealed, is_admin))
+            sealed = self._sealed(txn, user_id, new.secret_key)
+            return self._seals.opened(users.create(txn, user_id, new.access_key, sealed, is_admin))
 
         return await self._database.run(create)
 
@@ -93,8 +92,7 @@ class DatabaseUsers:
         secret_key: str | None,
         is_admin: bool | None,
     ) -> User:
-        access = None if access_key is None else keys.access_key(access_key)
-        secret = None if secret_key is None else keys.secret_key(secret_key)
+        access, secret = keys.changed(access_key, secret_key)
 
         def modify(txn: Connection) -> User:
             sealed = None if secret is None else self._sealed(txn, user_id, secret)

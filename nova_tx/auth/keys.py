@@ -11,6 +11,7 @@ import re
 import uuid
 
 from nova_tx.errors import InvalidInput
+from nova_tx.model.users import User
 
 _NAME = re.compile(r"[A-Za-z0-9._@+][A-Za-z0-9._@+-]{0,254}\Z")
 _SECRET = re.compile(r"[!-~]{1,255}\Z")
@@ -63,3 +64,27 @@ def secret_key(given: str | None) -> str:
     if _SECRET.match(given) is None:
         raise InvalidInput("A secret key is 1 to 255 printable ASCII characters without blanks")
     return given
+
+
+def new_user(
+    user_id: str, given_access: str | None, given_secret: str | None, is_admin: bool
+) -> User:
+    """
+    A user who is to be made; keys that are not given are random.
+
+    @raise InvalidInput: the name or a key is none.
+    """
+    check_name(user_id, "user")
+    return User(user_id, access_key(given_access), secret_key(given_secret), is_admin)
+
+
+def changed(given_access: str | None, given_secret: str | None) -> tuple[str | None, str | None]:
+    """
+    The keys that a user is to have from now on; None stays None, as it was.
+
+    @raise InvalidInput: one that is given is none.
+    """
+    return (
+        None if given_access is None else access_key(given_access),
+        None if given_secret is None else secret_key(given_secret),
+    )

@@ -71,8 +71,7 @@ class LdapUsers:
     async def create_user(
         self, user_id: str, access_key: str | None, secret_key: str | None, is_admin: bool
     ) -> User:
-        keys.check_name(user_id, "user")
-        user = User(user_id, keys.access_key(access_key), keys.secret_key(secret_key), is_admin)
+        user = keys.new_user(user_id, access_key, secret_key, is_admin)
         await self._server.run(self._people.create, user)
         return user
 
@@ -83,8 +82,7 @@ class LdapUsers:
         secret_key: str | None,
         is_admin: bool | None,
     ) -> User:
-        access = None if access_key is None else keys.access_key(access_key)
-        secret = None if secret_key is None else keys.secret_key(secret_key)
+        access, secret = keys.changed(access_key, secret_key)
         modify = self._accounts.modify_user
         user: User = await self._server.run(modify, user_id, access, secret, is_admin)
         return user

@@ -52,8 +52,7 @@ class MemoryUsers:
     async def create_user(
         self, user_id: str, access_key: str | None, secret_key: str | None, is_admin: bool
     ) -> User:
-        keys.check_name(user_id, "user")
-        user = User(user_id, keys.access_key(access_key), keys.secret_key(secret_key), is_admin)
+        user = keys.new_user(user_id, access_key, secret_key, is_admin)
         if user_id in self._users:
             raise say.user_exists(user_id)
         self._check_unused(user)
@@ -68,10 +67,11 @@ class MemoryUsers:
         is_admin: bool | None,
     ) -> User:
         old = await self.user(user_id)
+        access, secret = keys.changed(access_key, secret_key)
         new = replace(
             old,
-            access_key=old.access_key if access_key is None else keys.access_key(access_key),
-            secret_key=old.secret_key if secret_key is None else keys.secret_key(secret_key),
+            access_key=old.access_key if access is None else access,
+            secret_key=old.secret_key if secret is None else secret,
             is_admin=old.is_admin if is_admin is None else is_admin,
         )
         self._check_unused(new)
