@@ -29,7 +29,7 @@ from nova_tx.flags import (
 from nova_tx.ids import new_request_id
 from nova_tx.taps import crew
 from nova_tx.taps.build import daemon
-from nova_tx.taps.crew import Crew, Lifeline
+from nova_tx.taps.crew import Crew
 from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
@@ -126,7 +126,6 @@ def makeService(options: Options) -> Daemon:
         socket = crew.inherited()
         door = _door(parts, True, socket)
         if socket is not None:
-            parts.reactor.callWhenRunning(Lifeline(parts.reactor, door.reload).hold)
             return [parts.users, parts.images, door]
         return [*_first(parts, door), Crew(parts.reactor, size - 1, program, door)]
 

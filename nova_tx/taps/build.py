@@ -11,6 +11,7 @@ from nova_tx.db import upgrade
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 from nova_tx.flags import MetricsFlags
+from nova_tx.taps import crew
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.descriptors import make_room
 from nova_tx.taps.options import DaemonOptions
@@ -74,6 +75,9 @@ def daemon(
         warnings=warnings,
         stopping=parts.database.hurry,
     )
+    renew = (log.reopen, made.reload)
     reactor.callWhenRunning(heed_sigterm, reactor)
-    reactor.callWhenRunning(heed_sighup, reactor, log.reopen, made.reload)
+    reactor.callWhenRunning(heed_sighup, reactor, *renew)
+    if crew.inherited() is not None:
+        reactor.callWhenRunning(crew.Lifeline(reactor, renew).hold)
     return made

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -200,17 +200,17 @@ class Lifeline:
     def __init__(
         self,
         reactor: Any,
-        reload: Callable[[], Coroutine[Deferred[Any], Any, None]],
+        renew: Sequence[Callable[[], object]],
         end: Callable[[], None] = die,
         number: int = 0,
     ) -> None:
         """
-        @param reload: raises nothing.
+        @param renew: what is called to reload, as SIGHUP does in the first.
         @param end: ends the process; there is nobody left to wait for.
         @param number: the descriptor.
         """
         self._reactor = reactor
-        self._reload = reload
+        self._renew = renew
         self._end = end
         self._number = number
 
@@ -225,7 +225,8 @@ class Lifeline:
     def doRead(self) -> None:
         try:
             if os.read(self._number, 64):
-                _ = Deferred.fromCoroutine(self._reload())
+                for each in self._renew:
+                    each()
                 return
         except BlockingIOError:
             return

@@ -25,7 +25,7 @@ from nova_tx.objectstore import xml
 from nova_tx.objectstore.site import Objectstore
 from nova_tx.taps import crew
 from nova_tx.taps.build import daemon
-from nova_tx.taps.crew import Crew, Lifeline
+from nova_tx.taps.crew import Crew
 from nova_tx.taps.crowd import Crowd, refusal
 from nova_tx.taps.daemon import Daemon, Part
 from nova_tx.taps.listener import Listener
@@ -105,7 +105,6 @@ def makeService(options: Options) -> Daemon:
         socket = crew.inherited()
         store, door = _room(parts, True, socket)
         if socket is not None:
-            parts.reactor.callWhenRunning(Lifeline(parts.reactor, door.reload).hold)
             return [parts.users, *_depot(parts), store, door]
         return [
             parts.users,

@@ -169,16 +169,14 @@ async def test_lifeline(pipe: list[int]) -> None:
     dead: Deferred[None] = Deferred()
     told: list[int] = []
 
-    async def reload() -> None:
-        told.append(1)
-
-    line = Lifeline(reactor, reload, lambda: dead.called or dead.callback(None), pipe[0])
+    renew = (lambda: told.append(1), lambda: told.append(2))
+    line = Lifeline(reactor, renew, lambda: dead.called or dead.callback(None), pipe[0])
     line.hold()
     os.write(pipe[1], b"still there")
     line.doRead()
     line.doRead()
     line.connectionLost(Failure(ConnectionLost()))
-    assert not dead.called and told == [1]
+    assert not dead.called and told == [1, 2]
     os.close(pipe.pop())
     await dead
     reactor.removeReader(line)  # type: ignore[attr-defined]
@@ -188,10 +186,10 @@ def test_end_of_file_is_death(pipe: list[int]) -> None:
     """However the reactor says that the other end is closed."""
     dead: list[int] = []
 
-    async def reload() -> None:
+    def renew() -> None:
         raise AssertionError
 
-    line = Lifeline(Clock(), reload, lambda: dead.append(1), pipe[0])
+    line = Lifeline(Clock(), (renew,), lambda: dead.append(1), pipe[0])
     line.connectionLost(Failure(ConnectionDone()))
     os.close(pipe.pop())
     line.doRead()

@@ -34,13 +34,13 @@ def as_before() -> Iterator[None]:
 
 
 def test_sighup() -> None:
-    """Each SIGHUP reloads; none ends the process, and SIGTERM is as it was."""
-    told: list[int] = []
+    """Each SIGHUP renews all there is; none ends the process, and SIGTERM is as it was."""
+    told: list[str] = []
     before = signal.getsignal(signal.SIGTERM)
-    heed_sighup(Reactor(), lambda: told.append(1))
+    heed_sighup(Reactor(), lambda: told.append("log"), lambda: told.append("parts"))
     for count in (1, 2):
         os.kill(os.getpid(), signal.SIGHUP)
-        assert len(told) == count
+        assert told == ["log", "parts"] * count
     assert signal.getsignal(signal.SIGTERM) is before
 
 
