@@ -152,7 +152,8 @@ class Reader:
                 break
             if not word.startswith("-") or not word.strip("-"):
                 if source is not None:
-                    raise StartupError(f"{source}: {word!r} is not a flag")
+                    # what is behind it may be a password
+                    raise StartupError(f"{source}: {word.partition('=')[0]!r} is not a flag")
                 self.positional = [word, *words]
                 break
             name, equals, value = word.lstrip("-").partition("=")

@@ -24,6 +24,7 @@ from nova_tx.flags import (
     SqlFlags,
     sections,
 )
+from nova_tx.taps.scheduler import Options
 
 
 def load(*argv: str, wanted: tuple[type[Any], ...] = sections()) -> Flags:
@@ -247,6 +248,19 @@ def test_no_secret() -> None:
         with pytest.raises(StartupError) as caught:
             load(f"--{name}=mysql://nova:s3$cret@host/nova")
         assert "s3" not in str(caught.value) and "cret" not in str(caught.value)
+
+
+def test_no_secret_of_a_flag_without_dashes(
+    flag_file: Any, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A password whose flag lacks its dashes is refused, and told nobody."""
+    with pytest.raises(StartupError) as caught:
+        load(flag_file("rabbit_password=hush"))
+    assert str(caught.value) == f"{tmp_path}/nova.conf:1: 'rabbit_password' is not a flag"
+    with pytest.raises(SystemExit):
+        Options().parseOptions([f"--state_path={tmp_path}", "rabbit_password=hush"])
+    said = capsys.readouterr()
+    assert "'rabbit_password' is not a flag" in said.err and "hush" not in said.out + said.err
 
 
 # Help.

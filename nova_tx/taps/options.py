@@ -64,7 +64,8 @@ class DaemonOptions(usage.Options):
             words.insert(0, f"--flagfile={fallback}")
         self.words = words
         if self.flags.positional:
-            print(f"{self.program}: {self.flags.positional[0]!r} is not a flag", file=sys.stderr)
+            word = self.flags.positional[0].partition("=")[0]  # a password may be behind it
+            print(f"{self.program}: {word!r} is not a flag", file=sys.stderr)
             raise SystemExit(1)
         self._tell_twistd()
 
