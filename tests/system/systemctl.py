@@ -3,8 +3,8 @@
 What docs/install.md asks of systemctl, where no systemd runs: a unit's ExecStart as its user.
 
 Takes from a unit what decides with which rights its daemon runs: user, groups,
-capabilities, NoNewPrivileges, umask.  The daemons' output goes to
-C{$UNIT_LOGS/UNIT.log}.
+capabilities, NoNewPrivileges, umask.  A setting that is not known here is an error, for it
+may be such a one, too.  The daemons' output goes to C{$UNIT_LOGS/UNIT.log}.
 """
 
 import os
@@ -14,11 +14,34 @@ from pathlib import Path
 
 UNITS = Path("/etc/systemd/system")
 
+#: What is done here as systemd does it.
+DONE = {
+    *("User", "Group", "SupplementaryGroups", "UMask", "EnvironmentFile", "ExecStart"),
+    *("AmbientCapabilities", "CapabilityBoundingSet", "NoNewPrivileges"),
+}
+#: What gives a daemon no right that it needs: when it is started, again, and ended, and what it
+#: does not see.
+LEFT = {
+    *("Description", "After", "Wants", "WantedBy", "Type", "ExecReload", "KillMode"),
+    *("TimeoutStopSec", "Restart", "RestartSec", "LimitNOFILE", "ProtectHome", "PrivateTmp"),
+}
 
-def read(unit: str) -> dict[str, str]:
-    """The settings of a unit, of all its sections."""
-    lines = (UNITS / f"{unit}.service").read_text(encoding="utf-8").splitlines()
-    return dict(line.split("=", 1) for line in lines if "=" in line and not line.startswith("#"))
+
+def read(unit: str, directory: Path = UNITS) -> dict[str, str]:
+    """
+    The settings of a unit, of all its sections.
+
+    @raise SystemExit: one is not known here, or is there twice.
+    """
+    lines = (directory / f"{unit}.service").read_text(encoding="utf-8").splitlines()
+    settings: dict[str, str] = {}
+    for line in lines:
+        if line and not line.startswith(("#", ";", "[")):
+            name, _, value = line.partition("=")
+            if name in settings or name not in DONE | LEFT:
+                raise SystemExit(f"{unit}.service: nothing here does {line!r}")
+            settings[name] = value
+    return settings
 
 
 def command(unit: dict[str, str]) -> list[str]:
@@ -60,10 +83,10 @@ def start(name: str) -> None:
 
 def main(action: str, *words: str) -> None:
     """The three calls of the page."""
-    if action == "restart":
+    if (action, *words) == ("restart", "postgresql"):
         [cluster] = Path("/etc/postgresql").iterdir()
         subprocess.run(["pg_ctlcluster", cluster.name, "main", "restart"], check=True)
-    elif action == "enable":
+    elif (action, *words[:1]) == ("enable", "--now"):
         for name in words[1:]:
             # what a timer starts is tried at once, and has to end well
             if name.endswith(".timer"):
@@ -71,7 +94,7 @@ def main(action: str, *words: str) -> None:
             else:
                 start(name)
     elif action != "daemon-reload":
-        raise SystemExit(f"the page asks for {action}, which nothing here does")
+        raise SystemExit(f"the page asks for {' '.join((action, *words))}: nothing here does that")
 
 
 if __name__ == "__main__":

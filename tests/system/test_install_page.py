@@ -21,9 +21,9 @@ PLACES = ("etc", "opt", "var", "root")
 #: What Debian and the network have done before the page begins.
 BEFORE = """
 for place in $PLACES; do
-    mkdir -p $SANDBOX/upper/$place $SANDBOX/work/$place
+    mkdir -p $SANDBOX/upper/$place $SANDBOX/scratch/$place
     mount -t overlay overlay /$place \
-        -o lowerdir=/$place,upperdir=$SANDBOX/upper/$place,workdir=$SANDBOX/work/$place
+        -o lowerdir=/$place,upperdir=$SANDBOX/upper/$place,workdir=$SANDBOX/scratch/$place
 done
 mount -t tmpfs run /run
 """
