@@ -43,7 +43,7 @@ def text(program: str, sections: Sequence[type[Any]]) -> str:
     """Every flag of some sections."""
     lines = [f"USAGE: {program} [flags]", "flags:", ""]
     for section in sections:
-        lines.append(_title(section))
+        lines.append(title(section))
         for entry in sorted(entries(section), key=lambda each: each.name):
             lines.extend(_lines(entry))
         lines.append("")
@@ -82,7 +82,8 @@ def as_text(entry: Entry) -> str:
     return ",".join(entry.default) if entry.kind is tuple else str(entry.default)
 
 
-def _title(section: type[Any]) -> str:
+def title(section: type[Any]) -> str:
+    """What a section is about, in a line."""
     return _plain(section.__doc__ or "").splitlines()[0]
 
 

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nova_tx import flags, unbuilt
+from nova_tx import unbuilt
 from nova_tx.flag_fields import Entry, entries
 from nova_tx.flags import Flags, NodeFlags, sections
 from nova_tx.sections import daemons
@@ -103,8 +103,8 @@ def test_what_is_not_novas_has_its_source() -> None:
 
 def attributes() -> set[str]:
     """Every name that the program reads from something, but for where flags are defined."""
-    top = Path(flags.__file__).parent
-    places = [each for each in top.rglob("*.py") if each != Path(flags.__file__)]
+    defined = Path(daemons.__file__).parent
+    places = [each for each in defined.parent.rglob("*.py") if each.parent != defined]
     trees = [ast.parse(each.read_text(encoding="utf-8")) for each in places]
     nodes = [node for tree in trees for node in ast.walk(tree)]
     names = {node.attr for node in nodes if isinstance(node, ast.Attribute)}

@@ -7,7 +7,6 @@ C{python -m nova_tx.taps.reference flags} prints the one, C{sample} the other.
 from __future__ import annotations
 
 import importlib
-import re
 import sys
 import textwrap
 from collections.abc import Iterator, Mapping
@@ -18,7 +17,7 @@ from twisted.plugin import getPlugins
 
 from nova_tx import unbuilt
 from nova_tx.flag_fields import Entry, SyntaxFlags, entries
-from nova_tx.flag_help import as_text
+from nova_tx.flag_help import as_text, title
 from nova_tx.flags import sections
 from nova_tx.manage.parts import SECTIONS
 from nova_tx.taps.options import ALWAYS
@@ -101,12 +100,12 @@ def flags_page() -> str:
     """docs/flags.md."""
     lines = [_HEAD]
     for section, programs in readers().items():
-        lines += [f"## {_title(section)}", "", f"Read by {_all(programs)}.", ""]
+        lines += [f"## {title(section).rstrip('.')}", "", f"Read by {_all(programs)}.", ""]
         lines += _table(entries(section))
     lines += ["## Of every program", "", *_table(entries(SyntaxFlags)), _UNBUILT]
     for room, flags in unbuilt.ROOMS.items():
-        title = room.partition(", which ")[0]
-        lines += [f"### {title[0].upper()}{title[1:]}", "", "| flag | default |", "|---|---|"]
+        what = room.partition(", which ")[0]
+        lines += [f"### {what[0].upper()}{what[1:]}", "", "| flag | default |", "|---|---|"]
         lines += [f"| `{name}` | {_code(_default(flags[name]))} |" for name in sorted(flags)]
         lines.append("")
     lines += [_SETTLED, "| flag | default | why |", "|---|---|---|"]
@@ -123,7 +122,7 @@ def sample_file() -> str:
     """etc/nova.conf.sample."""
     lines = [_SAMPLE]
     for section, programs in readers().items():
-        lines += [f"## {_title(section)} ({_all(programs)})", ""]
+        lines += [f"## {title(section).rstrip('.')} ({_all(programs)})", ""]
         for entry in sorted(entries(section), key=lambda each: each.name):
             lines += textwrap.wrap(entry.meaning, 98, initial_indent="# ", subsequent_indent="# ")
             value = f"<{entry.show}>" if entry.show else as_text(entry)
@@ -133,10 +132,6 @@ def sample_file() -> str:
 
 def _all(programs: list[str]) -> str:
     return "every program" if len(programs) == _PROGRAMS else ", ".join(programs)
-
-
-def _title(section: type[Any]) -> str:
-    return re.sub(r"[CLBI]\{([^}]*)\}", r"\1", section.__doc__ or "").strip().rstrip(".")
 
 
 def _table(found: list[Entry]) -> Iterator[str]:
