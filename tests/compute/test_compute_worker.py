@@ -31,9 +31,11 @@ from nova_tx.errors import (
     Unavailable,
     VirtError,
 )
+from nova_tx.log import in_context
 from nova_tx.model.guests import GuestSpec
 from nova_tx.states import Power
 from nova_tx.testing.house import House
+from nova_tx.testing.lines import logged_lines
 
 JOHN = RequestContext(user="john", project="physics")
 NAME = "instance-00000001"
@@ -507,13 +509,42 @@ async def test_restart_finds_stopped(house: House) -> None:
     assert house.network.held == {1}
 
 
-async def test_restart_ends_terminating(house: House) -> None:
-    """What was terminating when the daemon ended is ended at the next start."""
+@pytest.fixture
+def returned(house: House, monkeypatch: pytest.MonkeyPatch) -> list[RequestContext]:
+    """In whose name addresses are given back."""
+    contexts: list[RequestContext] = []
+
+    async def give_back(context: RequestContext, *_: object) -> None:
+        contexts.append(context)
+
+    monkeypatch.setattr(house.network, "deallocate_fixed_ip", give_back)
+    return contexts
+
+
+async def test_an_address_is_given_back_for_the_request(
+    house: House, returned: list[RequestContext], logged_errors: Any
+) -> None:
+    """The network worker's lines of a launch that fails are found by its request's id."""
+    await house.row()
+    worker = await house.worker()
+    house.images.error = ImageError("it is no image")
+    with in_context(JOHN):
+        await worker.remote_run_instance(JOHN, 1)
+    assert await house.state() == "error"
+    assert [(each.request_id, each.is_admin) for each in returned] == [(JOHN.request_id, True)]
+    assert len(logged_errors.flush(ImageError)) == 1
+
+
+async def test_restart_ends_terminating(house: House, returned: list[RequestContext]) -> None:
+    """What was terminating when the daemon ended is ended at the next start, in one context."""
     await house.row(state_description=states.TERMINATING, host="HostA")
     await house.guest()
-    await house.worker()
+    with logged_lines() as lines:
+        await house.worker()
     assert await house.state() == "terminated"
     assert house.empty()
+    [decided] = lines.of("instance 1: ")
+    assert decided is not None and [each.request_id for each in returned] == [decided]
 
 
 async def test_lost_reboot(house: House) -> None:

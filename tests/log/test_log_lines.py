@@ -6,6 +6,7 @@ import json
 import os
 from typing import Any
 
+import pytest
 from twisted.logger import LogLevel
 from twisted.python.failure import Failure
 
@@ -64,6 +65,18 @@ def test_secrets_are_left_out_by_their_name() -> None:
     for flags in (LogFlags(), LogFlags(log_json=True)):
         text = line(flags, log_format="key {secret_key} for {user}", secret_key="s3", user="j")
         assert "s3" not in text and "key *** for j" in text
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("aws_secret", "password", "Signature", "auth_token", "privateKey", "credentials"),
+        *("user_data", "authorization"),
+    ],
+)
+def test_what_is_a_secret(name: str) -> None:
+    """Whatever secrets are called, and in whichever letters, their values are not written."""
+    assert "hush" not in line(log_format=f"{{{name}}}", **{name: "hush"})
 
 
 def test_a_format_with_mistakes_still_writes() -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.task import Clock
 
 from nova_tx import metrics
@@ -104,6 +105,29 @@ async def test_messages(keeper: Keeper) -> None:
     assert found["nova_tx_rpc_handled_total", ("unknown", "refused")] == 1
     assert found["nova_tx_rpc_in_hand", ()] == 0
     assert found["nova_tx_rpc_waiting", ()] == 0
+
+
+async def test_messages_that_wait(keeper: Keeper) -> None:
+    """Messages in hand and in waiting are counted, and those that are given back no more."""
+    begun: Deferred[None] = Deferred()
+
+    class Slow:
+        async def remote_look(self, context: RequestContext, instance_id: int) -> None:
+            await begun
+
+    bus = MemoryRPC(BusFlags(), Clock())
+    serving = await bus.serve("compute", "a", Slow())
+    john = RequestContext(user="john", project="physics")
+    for _ in range(3):
+        await bus.cast(john, "compute", "look", {"instance_id": 1})  # in turn
+    found = figures(keeper)
+    assert found["nova_tx_rpc_in_hand", ()] == 1 and found["nova_tx_rpc_waiting", ()] == 2
+    stopping = maybeDeferred(serving.stop)
+    assert figures(keeper)["nova_tx_rpc_waiting", ()] == 0
+    begun.callback(None)
+    await stopping
+    assert figures(keeper)["nova_tx_rpc_in_hand", ()] == 0
+    await bus.close()
 
 
 def test_lag(keeper: Keeper) -> None:

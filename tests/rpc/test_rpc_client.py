@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,9 @@ from zope.interface import implementer
 
 import nova_tx.rpc
 from nova_tx.errors import Unavailable, Unroutable
+from nova_tx.flags import BusFlags
 from nova_tx.rpc import amqp_codec as codec
+from nova_tx.rpc.amqp import AmqpRPC
 from nova_tx.rpc.amqp_channel import Channel, Incoming, explain
 from nova_tx.rpc.amqp_client import Client
 from nova_tx.rpc.amqp_publisher import Publisher, Questions
@@ -388,6 +391,18 @@ def test_one_write_per_publish() -> None:
     kinds = [kind for kind, _, _ in codec.Frames().feed(writes[0])]
     assert kinds == [codec.METHOD, codec.HEADER, codec.BODY]
     broker.transport.loseConnection()
+
+
+def test_trouble(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What keeps messages from being sent is told: no connection, or a broker without room."""
+    bus = AmqpRPC(BusFlags(rabbit_host="mq.example"), Clock())
+    where = "the broker at mq.example:5672"
+    assert bus.trouble() == f"{where} is away"
+    publisher = SimpleNamespace(client=SimpleNamespace(blocked=False))
+    monkeypatch.setattr(bus._connection, "at_hand", lambda: publisher)
+    assert bus.trouble() is None
+    publisher.client.blocked = True
+    assert bus.trouble() == f"{where} is blocked"
 
 
 def test_blocked() -> None:

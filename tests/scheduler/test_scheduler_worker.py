@@ -22,6 +22,7 @@ from nova_tx.scheduler.client import SchedulerClient
 from nova_tx.scheduler.policies.simple import Simple
 from nova_tx.scheduler.worker import LOST_AFTER, SchedulerWorker
 from nova_tx.testing.database import memory_database
+from nova_tx.testing.lines import logged_lines
 from nova_tx.testing.rows import an_instance
 
 JOHN = RequestContext(user="john", project="physics")
@@ -33,10 +34,12 @@ class ComputeHost:
     def __init__(self) -> None:
         self.asked: list[int] = []
         self.owners: list[tuple[str | None, str | None]] = []
+        self.requests: list[str] = []
 
     async def remote_run_instance(self, context: RequestContext, instance_id: int) -> None:
         self.asked.append(instance_id)
         self.owners.append((context.user, context.project))
+        self.requests.append(context.request_id)
 
 
 class Setting:
@@ -128,11 +131,14 @@ async def test_what_was_never_scheduled_is_scheduled_later(setting: Setting) -> 
     await setting.database.run(
         lambda txn: txn.execute(schema.instances.update().values(created_at=long_ago))
     )
-    await setting.worker.periodic()
+    with logged_lines() as lines:
+        await setting.worker.periodic()
     await setting.rpc.idle()
     assert host.asked == [1]
     # its images are fetched in its owner's name
     assert host.owners == [("john", "physics")]
+    # and what is said of it has one id, in this log and in the host's
+    assert lines.of("instance 1 goes to HostB") == host.requests
 
 
 async def test_recovery_asks_in_the_clouds_own_name() -> None:

@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import sys
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -101,6 +103,15 @@ def test_flags_are_handed_on() -> None:
     found = program(options)
     assert [*found.words] == ["--logfile=api.log", "--ec2_listen_port=1", "--noverbose"]
     assert (found.name, found.directory) == ("nova-api", os.getcwd())
+
+
+def test_a_flag_file_that_was_found(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The others, which are started otherwise, read the flag file that the first found."""
+    (tmp_path / "nova.conf").write_text("--ec2_listen_port=1\n")
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "nova-api")])
+    options = Options()
+    options.parseOptions(["--noverbose"])
+    assert [*options.words] == [f"--flagfile={tmp_path}/nova.conf", "--noverbose"]
 
 
 async def test_pauses_grow(reactor: Reactor) -> None:
