@@ -34,7 +34,12 @@ LEVEL_NAMES = {
 }
 #: Whoever passes a message on is not where it comes from.
 _PASSES_ON = re.compile(r"(twisted\.logger|twisted\.python\.log|logging|nova_tx\.log)(\.|\Z)")
-_CONTROL = {number: f"\\x{number:02x}" for number in (*range(32), 127) if chr(number) not in "\n\t"}
+#: Those of eight bits too: a terminal takes 0x9b for the beginning of an escape.  [ECMA-48 5.3]
+_CONTROL = {
+    number: f"\\x{number:02x}"
+    for number in (*range(32), *range(127, 160))
+    if chr(number) not in "\n\t"
+}
 #: What Twisted calls messages of its old kind.
 _LEGACY = "log_legacy"
 

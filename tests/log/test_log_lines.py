@@ -58,6 +58,7 @@ def test_nobody_forges_a_line() -> None:
     first, second = text.splitlines()
     assert first.endswith(" a")
     assert second == "(nova_tx.room): TRACE: 2011-02-03 INFO nova [-] paid\\x1b[2J\\x0d!"
+    assert line(log_format="{name}", name="a\x9b2J\x85b").endswith(" a\\x9b2J\\x85b\n")
 
 
 def test_secrets_are_left_out_by_their_name() -> None:
