@@ -138,3 +138,42 @@ def test_unused_rows_are_listed(manage: Manage, tmp_path: Path) -> None:
     row = {"address": "10.9.9.9", "created_at": now(), "deleted": False}
     write(tmp_path, insert(floating_ips).values(**row))
     assert manage("floating", "list").out == "None\t10.9.9.9\tNone\n"
+
+
+def test_network(manage: Manage) -> None:
+    """Networks are made by flags and arguments, and listed in Nova's columns."""
+    assert manage("network", "create", "10.0.0.0/24", "2", "16") == Told(0, "", "")
+    assert manage("network", "list").out.splitlines() == [
+        "network           \tnetmask        \tstart address  \tDNS            ",
+        "10.0.0.0/28       \t255.255.255.240\t10.0.0.2       \t8.8.4.4        ",
+        "10.0.0.16/28      \t255.255.255.240\t10.0.0.18      \t8.8.4.4        ",
+    ]
+    flags = ("--fixed_range=192.168.0.0/28", "--network_size=8")
+    assert manage(*flags, "network", "create") == Told(0, "", "")
+    assert "192.168.0.0/29" in manage("network", "list").out
+
+
+def test_network_refused(manage: Manage) -> None:
+    """A range that is none, too small, or taken is one sentence, and leaves nothing."""
+    for words in (["ten"], ["10.0.0.0/30", "2", "256"], ["10.0.0.0/24", "one"]):
+        told = manage("network", "create", *words)
+        assert (told.code, told.out, len(told.err.splitlines())) == (1, "", 1)
+    assert len(manage("network", "list").out.splitlines()) == 1
+
+
+def test_fixed_list(manage: Manage, tmp_path: Path) -> None:
+    """Addresses are listed with their instance, or None; a host selects its own."""
+    manage("network", "create", "10.0.0.0/30", "1", "4")
+    add_instance(tmp_path)
+    write(
+        tmp_path,
+        update(fixed_ips).where(fixed_ips.c.address == "10.0.0.2").values(instance_id=1),
+    )
+    header = "network           \tIP address     \tMAC address      \thostname       \thost"
+    its = "10.0.0.0/30       \t10.0.0.2       \t02:16:3e:00:00:01\ti-00000001     \tHostB"
+    free = "10.0.0.0/30       \t10.0.0.1       \tNone             \tNone           \tNone"
+    lines = manage("fixed", "list").out.splitlines()
+    assert lines[0] == header
+    assert len(lines) == 5 and its in lines and free in lines
+    assert manage("fixed", "list", "HostB").out.splitlines() == [header, its]
+    assert manage("fixed", "list", "HostX") == Told(2, "", "error: no host HostX is known\n")
