@@ -196,7 +196,10 @@ def remove(txn: Connection, cidr: str) -> None:
     @raise InUse: it is a project's, or an instance has an address of it.
     """
     found = txn.execute(
-        select(networks.c.id, networks.c.project_id).where(networks.c.cidr == cidr)
+        # what allocates an address queues here, too
+        select(networks.c.id, networks.c.project_id)
+        .where(networks.c.cidr == cidr)
+        .with_for_update()
     ).first()
     if found is None:
         raise NetworkNotFound(f"there is no network {cidr}")

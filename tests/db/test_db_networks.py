@@ -6,7 +6,8 @@ import time
 from typing import Any
 
 import pytest
-from sqlalchemy import Connection, func, insert, select
+from sqlalchemy import ClauseElement, Connection, event, func, insert, select
+from sqlalchemy.dialects import postgresql
 
 from nova_tx.db import addresses, networks
 from nova_tx.db.engine import Database
@@ -197,3 +198,17 @@ async def test_host_for(database: Database) -> None:
     assert await database.read(networks.host_for, 1) is None
     await database.run(networks.claim, "HostA")
     assert await database.read(networks.host_for, 1) == "HostA"
+
+
+async def test_remove_waits_for_addresses(database: Database) -> None:
+    """Whoever takes a network away first locks its row, as whoever gives an address of it does."""
+    await database.run(networks.create, "10.0.0.0/29", 1, 8, "br100")
+    locked: list[bool] = []
+
+    def seen(_: object, statement: ClauseElement, *_more: object) -> None:
+        locked.append("FOR UPDATE" in str(statement.compile(dialect=postgresql.dialect())))
+
+    event.listen(database.engine, "before_execute", seen)
+    await database.run(networks.remove, "10.0.0.0/29")
+    event.remove(database.engine, "before_execute", seen)
+    assert locked[0] and not any(locked[1:])
