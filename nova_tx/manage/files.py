@@ -40,11 +40,13 @@ def private_file(path: str) -> Iterator[str]:
     """
     A new, empty file that only its owner can read; it gets its name if all goes well.
 
-    A link of that name is replaced.
+    A link of that name is replaced; a device, a pipe and C{/dev/stdout} are not.
 
-    @raise InvalidInput: it can't be written.
+    @raise InvalidInput: it can't be written, or is no file.
     """
     try:
+        if not _is_replaced(path):
+            raise InvalidInput(f"can't write {path}: it is no file")
         directory = os.path.dirname(path) or "."
         descriptor, new = tempfile.mkstemp(dir=directory, prefix=".nova-manage-")
         os.close(descriptor)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from datetime import timedelta
 from pathlib import Path
@@ -136,6 +137,10 @@ def test_backup(john: Manage, tmp_path: Path) -> None:
     assert john("db", "backup", "/no/such/place").err == (
         "can't write /no/such/place: No such file or directory\n"
     )
+    os.mkfifo(tmp_path / "pipe")
+    assert john("db", "backup", "pipe") == Told(1, "", "can't write pipe: it is no file\n")
+    assert (tmp_path / "pipe").is_fifo()
+    assert not [name for name in os.listdir(tmp_path) if name.startswith(".nova-manage-")]
 
 
 @pytest.mark.parametrize(
