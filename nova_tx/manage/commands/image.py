@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 from nova_tx.errors import InvalidInput, NovaError
 from nova_tx.flags import ImageFlags, S3Flags
@@ -30,22 +32,18 @@ async def all_register(
     arch: str = "x86_64",
 ) -> None:
     """Register the files of a kernel, a ramdisk and a disk that boots with them."""
-    uploads = _uploads(parts)
-    try:
+    async with _uploads(parts) as uploads:
         kernel_id = await _made(uploads, _file(kernel, owner, "", is_public, arch, ITSELF))
         ramdisk_id = await _made(uploads, _file(ramdisk, owner, "", is_public, arch, None, ITSELF))
         disk = _file(image, owner, name, is_public, arch, kernel_id, ramdisk_id)
         await _made(uploads, disk)
-    finally:
-        await uploads.close()
 
 
 async def convert(parts: Parts, directory: str) -> None:
     """Register what an objectstore of 2011 kept: a directory each, with info.json and image."""
-    uploads = _uploads(parts)
     ids: dict[str, str] = {}
     failed = 0
-    try:
+    async with _uploads(parts) as uploads:
         for each in found(directory):
             if isinstance(each, str):
                 print(f"Failed to load {each}.", file=sys.stderr)
@@ -63,8 +61,6 @@ async def convert(parts: Parts, directory: str) -> None:
                 failed += 1
                 continue
             print(f"Image {each.id} converted to {ids[each.id]} ({ids[each.id]}).")
-    finally:
-        await uploads.close()
     if failed:
         raise CommandFailed(f"{failed} not converted")
 
@@ -129,20 +125,22 @@ def _file(
     return File(os.path.abspath(path), owner, name, public, arch, kernel_id, ramdisk_id)
 
 
-def _uploads(parts: Parts) -> Uploads:
+@asynccontextmanager
+async def _uploads(parts: Parts) -> AsyncIterator[Uploads]:
     if "glance" in parts.section(ImageFlags).image_service.lower():
         raise CommandFailed("with --image_service=glance, publish with uec-publish-image")
     from twisted.internet import reactor
 
-    return Uploads(parts.section(S3Flags), parts.users, reactor, UNTOLD)
+    uploads = Uploads(parts.section(S3Flags), parts.users, reactor, UNTOLD)
+    try:
+        yield uploads
+    finally:
+        await uploads.close()
 
 
 async def _alone(parts: Parts, file: File) -> None:
-    uploads = _uploads(parts)
-    try:
+    async with _uploads(parts) as uploads:
         await _made(uploads, file)
-    finally:
-        await uploads.close()
 
 
 async def _made(uploads: Uploads, file: File) -> str:
