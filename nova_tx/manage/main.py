@@ -77,12 +77,6 @@ def _flags(program: str, words: list[str]) -> Flags | None:
         return None
 
 
-def _with_flagfile(program: str, words: list[str]) -> list[str]:
-    """The command line with the flag file that is read if none is named."""
-    found = None if any("flagfile" in word for word in words) else default_flagfile(program)
-    return [f"--flagfile={found}", *words] if found else words
-
-
 def _asks_for_check(words: Sequence[str]) -> bool:
     """Whether a command line ends with C{config check}, which is for flags that are wrong."""
     words = words[:-1] if words[-1:] == [catalogue.JSON] else words
@@ -120,9 +114,7 @@ def _command(program: str, flags: Flags, argv: list[str]) -> int:
         return 1
     except NovaError as error:
         return _complain(str(error))
-    parts = Parts(
-        flags, category.patience, _with_flagfile(program, argv), catalogue.JSON in words[2:]
-    )
+    parts = Parts(flags, category.patience, (program, *argv), catalogue.JSON in words[2:])
     return _run(parts, category, functools.partial(action, parts, *arguments, **options))
 
 

@@ -101,7 +101,8 @@ class Parts:
     ) -> None:
         """
         @param patience: seconds that a transaction may take.
-        @param argv: the command line, to be read again by who finds faults in it.
+        @param argv: the program's name and its command line, to be read again by who finds
+            faults in it.
         @param json: lists are for programs.
         """
         self._flags = flags

@@ -33,6 +33,29 @@ def test_flags_that_are_well(tmp_path: Path) -> None:
     assert (node.my_ip, node.host) == ("10.1.1.1", "HostA")
 
 
+def test_the_command_line_is_stronger(tmp_path: Path) -> None:
+    """What is said beside a flag file counts more than what is in it, wherever it stands."""
+    (tmp_path / "nova.conf").write_text("--my_ip=10.1.1.1\n--host=HostA\n")
+    for words in (["--my_ip=10.2.2.2", "--flagfile"], ["--my_ip", "10.2.2.2", "--flagfile"]):
+        flags = FlagFiles([*words, f"{tmp_path}/nova.conf", "config", "check"]).flags()
+        assert flags is not None
+        node = flags.section(NodeFlags)
+        assert (node.my_ip, node.host) == ("10.2.2.2", "HostA")
+
+
+def test_the_usual_flag_file(tmp_path: Path) -> None:
+    """It is read if the command line names no other, and only then."""
+    (tmp_path / "usual.conf").write_text("--host=HostA\n")
+    (tmp_path / "other.conf").write_text("--host=HostB\n")
+    usual = f"{tmp_path}/usual.conf"
+    for words, named in (
+        (["--verbose", "config", "check", "flagfile"], "HostA"),
+        ([f"--flagfile={tmp_path}/other.conf", "config", "check"], "HostB"),
+    ):
+        flags = FlagFiles(words, usual).flags()
+        assert flags is not None and flags.section(NodeFlags).host == named
+
+
 def test_every_mistake(tmp_path: Path) -> None:
     """Each mistake is named with its line; the flags between them count all the same."""
     (tmp_path / "nova.conf").write_text(
@@ -59,7 +82,13 @@ def test_flags_that_contradict(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "line", ["--rabbit_password=x", "--sql_connection=mysql://nova:x@host/nova"]
+    "line",
+    [
+        "--rabbit_password=x",
+        "-ldap_password x",
+        "--s3_backend_secret_key = x",
+        "--sql_connection=mysql://nova:x@host/nova",
+    ],
 )
 def test_a_password_for_all(tmp_path: Path, line: str) -> None:
     """A file with a password that everybody can read is a warning, without the password."""
@@ -69,6 +98,14 @@ def test_a_password_for_all(tmp_path: Path, line: str) -> None:
     (finding,) = FlagFiles([f"--flagfile={path}"]).findings
     assert finding.verdict == WARNING and "nova:x" not in finding.text
     path.chmod(0o640)
+    assert verdicts(FlagFiles([f"--flagfile={path}"]).findings) == [OK]
+
+
+def test_no_password_for_all(tmp_path: Path) -> None:
+    """A URL without a password, and a password in a comment, may be read by everybody."""
+    path = tmp_path / "nova.conf"
+    path.write_text("#--rabbit_password=x\n--sql_connection=mysql://nova@host/nova\n")
+    path.chmod(0o644)
     assert verdicts(FlagFiles([f"--flagfile={path}"]).findings) == [OK]
 
 

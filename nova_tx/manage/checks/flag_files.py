@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import stat
 from collections.abc import Sequence
 
 from nova_tx.errors import StartupError
+from nova_tx.flag_fields import entries
 from nova_tx.flags import Flags, sections
 from nova_tx.manage.checks.finding import OK, WARNING, WRONG, Finding
 
-#: Lines with a password in them.
-_SECRETS = (
-    re.compile(r"^\s*--?(rabbit_password|glance_auth_token)\b"),
-    re.compile(r"^\s*--?sql_connection\b.*://[^/@:]*:[^/@]+@"),
-)
+#: A URL with a password in it.
+_PASSWORD = re.compile(r"://[^/@]*:[^/@]+@")
 
 
 class FlagFiles:
@@ -26,11 +25,14 @@ class FlagFiles:
     @ivar good: a command line of what can be understood.
     """
 
-    def __init__(self, words: Sequence[str]) -> None:
+    def __init__(self, words: Sequence[str], fallback: str | None = None) -> None:
+        """
+        @param fallback: the flag file, if the words name none.
+        """
         self.findings: list[Finding] = []
         self.good: list[str] = []
         self._read: list[str] = []
-        self._words(words)
+        self._words(words, fallback)
         if not self.findings:
             files = ", ".join(self._read) or "none; every flag has its default"
             self.findings.append(Finding(OK, "flags", f"flag files: {files}"))
@@ -43,19 +45,24 @@ class FlagFiles:
             self._wrong(str(error), "correct it; nothing else can be tried before")
             return None
 
-    def _words(self, words: Sequence[str]) -> None:
-        """The flags of the command line, up to the first word that is none."""
+    def _words(self, words: Sequence[str], fallback: str | None) -> None:
+        """The flags of the command line, up to the first word that is none; files are weaker."""
         remaining = list(words)
+        files: list[str] = []
+        said: list[list[str]] = []
         while remaining and remaining[0].startswith("-"):
             word = remaining.pop(0)
             name, equals, value = word.lstrip("-").partition("=")
             if name == "flagfile":
-                path = value if equals else (remaining.pop(0) if remaining else "")
-                self._file(path, ())
+                files.append(value if equals else (remaining.pop(0) if remaining else ""))
                 continue
             tried = [word]
             if not equals and not self._understood(tried) and remaining:
                 tried.append(remaining.pop(0))
+            said.append(tried)
+        for path in files or ([fallback] if fallback else []):
+            self._file(path, ())
+        for tried in said:
             self._try(tried, "")
 
     def _file(self, path: str, seen: tuple[str, ...]) -> None:
@@ -83,8 +90,7 @@ class FlagFiles:
         self._private(path, lines)
 
     def _private(self, path: str, lines: Sequence[str]) -> None:
-        secret = [each for each in _SECRETS if any(map(each.search, lines))]
-        if secret and stat.S_IMODE(os.stat(path).st_mode) & 0o007:
+        if any(map(_tells, lines)) and stat.S_IMODE(os.stat(path).st_mode) & 0o007:
             text = f"{path} has a password in it, and everybody on this host can read it"
             self.findings.append(Finding(WARNING, "flags", text, f"chmod 640 {path}"))
 
@@ -113,3 +119,15 @@ class FlagFiles:
 
     def _wrong(self, text: str, advice: str) -> None:
         self.findings.append(Finding(WRONG, "flags", text, advice))
+
+
+def _tells(line: str) -> bool:
+    """Whether a line sets a flag that is secret; one that is a URL is only by its password."""
+    name, *_ = re.split(r"[=\s]+", line.strip().lstrip("-"), maxsplit=1)
+    return name in _secrets() and ("://" not in line or _PASSWORD.search(line) is not None)
+
+
+@functools.cache
+def _secrets() -> frozenset[str]:
+    """The names of flags that are secret."""
+    return frozenset(e.name for section in sections() for e in entries(section) if e.secret)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
+from nova_tx.flagfile import default_flagfile
 from nova_tx.flags import (
     BusFlags,
     ComputeFlags,
@@ -37,7 +38,8 @@ async def check(parts: Parts) -> Listing[Finding]:
     """
     from twisted.internet import reactor
 
-    files = FlagFiles(parts.argv)
+    program, *words = parts.argv
+    files = FlagFiles(words, default_flagfile(program))
     flags = files.flags()
     found = list(files.findings)
     if flags is not None:
