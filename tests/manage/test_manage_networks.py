@@ -45,7 +45,7 @@ def test_bad_v6(manage: Manage, range_v6: str) -> None:
 
 
 def test_delete(manage: Manage, tmp_path: Path) -> None:
-    """A network goes with its addresses, unless a project or an instance has it."""
+    """A network goes with its addresses, but not floating ones, unless someone has it."""
     manage("network", "create", "10.0.0.0/29", "1", "8")
     write(tmp_path, update(networks).values(project_id="physics"))
     assert manage("network", "delete", "10.0.0.0/29") == Told(
@@ -57,9 +57,15 @@ def test_delete(manage: Manage, tmp_path: Path) -> None:
     write(tmp_path, update(fixed_ips).where(its).values(instance_id=1))
     told = manage("network", "delete", "10.0.0.0/29")
     assert told.err.endswith("instance i-00000001 has an address of it\n")
-    write(tmp_path, update(fixed_ips).values(instance_id=None))
+    manage("floating", "create", "HostA", "10.5.0.1")
+    write(
+        tmp_path,
+        update(fixed_ips).values(instance_id=None),
+        update(floating_ips).values(fixed_ip_id=4),
+    )
     assert manage("network", "delete", "10.0.0.0/29") == Told(0, "", "")
     assert len(manage("fixed", "list").out.splitlines()) == 1
+    assert manage("floating", "list").out == "HostA\t10.5.0.1\tNone\n"
     assert manage("network", "delete", "10.0.0.0/29").err == "there is no network 10.0.0.0/29\n"
 
 
@@ -80,6 +86,9 @@ def test_floating(manage: Manage, tmp_path: Path) -> None:
     assert len(lines) == 4 and manage("floating", "list", "HostB").out == ""
     told = manage("floating", "delete", "10.5.0.0/30")
     assert told.err == ("floating address 10.5.0.1 can't be deleted: instance i-00000001 has it\n")
+    write(tmp_path, update(floating_ips).values(fixed_ip_id=None))
+    told = manage("floating", "delete", "10.5.0.0/30")
+    assert told.err == ("floating address 10.5.0.1 can't be deleted: project physics has it\n")
     assert manage("floating", "delete", "10.5.0.2/31") == Told(0, "", "")
     assert len(manage("floating", "list").out.splitlines()) == 2
     assert manage("floating", "delete", "10.5.0.2").err == (
