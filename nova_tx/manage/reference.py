@@ -25,13 +25,16 @@ beside the program is read, or else `/etc/nova/nova.conf`. Words in brackets may
 
 * **For programs**: each list takes `--json` and prints an array of objects, one a line; times are
   UTC. No secret is in any list.
-* **Exit status**: 0; 1 if it failed, with one sentence on stderr; 2 if there is no such command,
-  with those that there are; 130 after ^C.
-* **All or nothing**: a command is one transaction. What takes longer than two seconds shows a bar,
-  if a person looks.
+* **Exit status**: 0; 1 if it failed, with a sentence on stderr, or if it was to explain itself; 2
+  if there is no such command, with those that there are (also of two that fail so since 2011:
+  `fixed list` of a host that is none, `instance_type create` that the database refuses); 130 after
+  ^C.
+* **All or nothing**: what a command does in the database is one transaction. What takes longer than
+  two seconds shows a bar, if a person looks.
 * **Completion**: `. <(nova-manage completion bash)`, likewise `zsh`: categories, actions, options,
   flags, and users, projects and hosts that there are.
-* **Without a broker** all of them work, but for `config check`, which tries it.
+* **Without a broker** all of them work, but for `config check`, which tries it. `image` works with
+  nova-objectstore.
 
 When something does not work, begin with `nova-manage config check`: it reads the flag files, names
 every mistake in them, tries the database, the broker, libvirt, disks, the clock, addresses and

@@ -40,13 +40,24 @@ async def all_register(
 
 
 async def convert(parts: Parts, directory: str) -> None:
-    """Register what an objectstore of 2011 kept: a directory each, with info.json and image."""
+    """
+    Register what an objectstore of 2011 kept: a directory each, with info.json and image.
+
+    Not a disk whose kernel or ramdisk is not among them: it could not boot.
+    """
+    no_kernel = parts.section(ImageFlags).null_kernel
     ids: dict[str, str] = {}
     failed = 0
     async with _uploads(parts) as uploads:
         for each in found(directory):
             if isinstance(each, str):
                 print(f"Failed to load {each}.", file=sys.stderr)
+                failed += 1
+                continue
+            needed = (each.kernel_id, each.ramdisk_id) if each.kind == "machine" else ()
+            lacking = [other for other in needed if other and other not in (*ids, no_kernel)]
+            if lacking:
+                print(f"Failed to convert {each.id}: {lacking[0]} was not.", file=sys.stderr)
                 failed += 1
                 continue
             kernel = ITSELF if each.kind == "kernel" else ids.get(each.kernel_id or "")
