@@ -14,65 +14,23 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
-    DateTime,
     ForeignKey,
     Index,
     Integer,
-    MetaData,
     String,
-    Table,
-    Text,
     UniqueConstraint,
     false,
 )
-from sqlalchemy.dialects import mysql
-from sqlalchemy.schema import SchemaItem
 
-metadata = MetaData(
-    naming_convention={
-        "ix": "ix_%(table_name)s_%(column_0_N_name)s",
-        "uq": "uq_%(table_name)s_%(column_0_N_name)s",
-        "fk": "fk_%(table_name)s_%(column_0_N_name)s",
-        "pk": "pk_%(table_name)s",
-    }
-)
+from nova_tx.db import columns
+from nova_tx.db.columns import Long, Name, Sealed, Time, number, table
 
-#: Times are naive UTC with microseconds (MySQL drops them unless told).
-Time = DateTime().with_variant(mysql.DATETIME(fsp=6), "mysql", "mariadb")
-#: Text is compared byte by byte on every database (MySQL folds case unless told).
-Name = String(255).with_variant(
-    mysql.VARCHAR(255, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
-)
-Sealed = String(512).with_variant(
-    mysql.VARCHAR(512, charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
-)
-Long = Text().with_variant(
-    mysql.MEDIUMTEXT(charset="utf8mb4", collation="utf8mb4_bin"), "mysql", "mariadb"
-)
+#: All of them.
+metadata = columns.metadata
 
-
-def _table(name: str, *parts: SchemaItem) -> Table:
-    """A table with the four columns that all have."""
-    return Table(
-        name,
-        metadata,
-        *parts,
-        Column("created_at", Time, nullable=False),
-        Column("updated_at", Time),
-        Column("deleted_at", Time),
-        Column("deleted", Boolean, nullable=False, default=False),
-        mysql_engine="InnoDB",
-        mysql_charset="utf8mb4",
-    )
-
-
-def _id() -> Column[int]:
-    return Column("id", Integer, primary_key=True, autoincrement=True)
-
-
-services = _table(
+services = table(
     "services",
-    _id(),
+    number(),
     Column("host", Name, nullable=False),
     Column("binary", Name, nullable=False),
     Column("topic", Name, nullable=False, index=True),
@@ -82,17 +40,17 @@ services = _table(
     UniqueConstraint("host", "binary"),
 )
 
-certificates = _table(
+certificates = table(
     "certificates",
-    _id(),
+    number(),
     Column("user_id", Name, index=True),
     Column("project_id", Name, index=True),
     Column("file_name", Name),
 )
 
-instances = _table(
+instances = table(
     "instances",
-    _id(),
+    number(),
     Column("user_id", Name, nullable=False),
     Column("project_id", Name, nullable=False, index=True),
     Column("reservation_id", Name, nullable=False),
@@ -130,7 +88,7 @@ instances = _table(
 )
 
 #: What differs from the sizes that are built in.
-instance_types = _table(
+instance_types = table(
     "instance_types",
     Column("name", Name, primary_key=True),
     Column("memory_mb", Integer, nullable=False),
@@ -142,17 +100,17 @@ instance_types = _table(
     Column("rxtx_cap", Integer, nullable=False, default=0),
 )
 
-instance_actions = _table(
+instance_actions = table(
     "instance_actions",
-    _id(),
+    number(),
     Column("instance_id", Integer, ForeignKey(instances.c.id), nullable=False, index=True),
     Column("action", Name, nullable=False),
     Column("error", Long),
 )
 
-volumes = _table(
+volumes = table(
     "volumes",
-    _id(),
+    number(),
     Column("user_id", Name, nullable=False),
     Column("project_id", Name, nullable=False, index=True),
     Column("host", Name, index=True),
@@ -170,9 +128,9 @@ volumes = _table(
     Column("display_description", Name),
 )
 
-quotas = _table(
+quotas = table(
     "quotas",
-    _id(),
+    number(),
     Column("project_id", Name, nullable=False, unique=True),
     Column("instances", Integer),
     Column("cores", Integer),
@@ -181,27 +139,27 @@ quotas = _table(
     Column("floating_ips", Integer),
 )
 
-export_devices = _table(
+export_devices = table(
     "export_devices",
-    _id(),
+    number(),
     Column("shelf_id", Integer, nullable=False),
     Column("blade_id", Integer, nullable=False),
     Column("volume_id", Integer, ForeignKey(volumes.c.id), index=True),
     UniqueConstraint("shelf_id", "blade_id"),
 )
 
-iscsi_targets = _table(
+iscsi_targets = table(
     "iscsi_targets",
-    _id(),
+    number(),
     Column("target_num", Integer, nullable=False),
     Column("host", Name, nullable=False),
     Column("volume_id", Integer, ForeignKey(volumes.c.id), index=True),
     UniqueConstraint("target_num", "host"),
 )
 
-security_groups = _table(
+security_groups = table(
     "security_groups",
-    _id(),
+    number(),
     Column("name", Name, nullable=False),
     Column("description", Name, nullable=False),
     Column("user_id", Name, nullable=False),
@@ -209,9 +167,9 @@ security_groups = _table(
     UniqueConstraint("project_id", "name"),
 )
 
-security_group_instance_association = _table(
+security_group_instance_association = table(
     "security_group_instance_association",
-    _id(),
+    number(),
     Column(
         "security_group_id", Integer, ForeignKey(security_groups.c.id), nullable=False, index=True
     ),
@@ -219,9 +177,9 @@ security_group_instance_association = _table(
     UniqueConstraint("security_group_id", "instance_id"),
 )
 
-security_group_rules = _table(
+security_group_rules = table(
     "security_group_rules",
-    _id(),
+    number(),
     Column(
         "parent_group_id", Integer, ForeignKey(security_groups.c.id), nullable=False, index=True
     ),
@@ -232,9 +190,9 @@ security_group_rules = _table(
     Column("group_id", Integer, ForeignKey(security_groups.c.id), index=True),
 )
 
-key_pairs = _table(
+key_pairs = table(
     "key_pairs",
-    _id(),
+    number(),
     Column("user_id", Name, nullable=False),
     Column("name", Name, nullable=False),
     Column("fingerprint", Name, nullable=False),
@@ -243,9 +201,9 @@ key_pairs = _table(
     UniqueConstraint("user_id", "name"),
 )
 
-networks = _table(
+networks = table(
     "networks",
-    _id(),
+    number(),
     Column("injected", Boolean, nullable=False, default=False),
     Column("cidr", Name, nullable=False, unique=True),
     Column("cidr_v6", Name, unique=True),
@@ -266,9 +224,9 @@ networks = _table(
     UniqueConstraint("vpn_public_address", "vpn_public_port"),
 )
 
-fixed_ips = _table(
+fixed_ips = table(
     "fixed_ips",
-    _id(),
+    number(),
     Column("address", Name, nullable=False, unique=True),
     Column("network_id", Integer, ForeignKey(networks.c.id), nullable=False),
     Column("instance_id", Integer, ForeignKey(instances.c.id), index=True),
@@ -279,16 +237,16 @@ fixed_ips = _table(
     Index("ix_fixed_ips_free", "network_id", "reserved", "instance_id", "id"),
 )
 
-floating_ips = _table(
+floating_ips = table(
     "floating_ips",
-    _id(),
+    number(),
     Column("address", Name, nullable=False, unique=True),
     Column("fixed_ip_id", Integer, ForeignKey(fixed_ips.c.id), index=True),
     Column("project_id", Name, index=True),
     Column("host", Name, index=True),
 )
 
-auth_tokens = _table(
+auth_tokens = table(
     "auth_tokens",
     Column("token_hash", Name, primary_key=True),
     Column("user_id", Name),
@@ -297,7 +255,7 @@ auth_tokens = _table(
     Column("cdn_management_url", Name),
 )
 
-users = _table(
+users = table(
     "users",
     Column("id", Name, primary_key=True),
     Column("name", Name),
@@ -307,7 +265,7 @@ users = _table(
     Column("secret", Sealed),
 )
 
-projects = _table(
+projects = table(
     "projects",
     Column("id", Name, primary_key=True),
     Column("name", Name),
@@ -315,28 +273,28 @@ projects = _table(
     Column("project_manager", Name, ForeignKey(users.c.id), nullable=False, index=True),
 )
 
-user_project_association = _table(
+user_project_association = table(
     "user_project_association",
     Column("user_id", Name, ForeignKey(users.c.id), primary_key=True),
     Column("project_id", Name, ForeignKey(projects.c.id), primary_key=True, index=True),
 )
 
-user_project_role_association = _table(
+user_project_role_association = table(
     "user_project_role_association",
     Column("user_id", Name, ForeignKey(users.c.id), primary_key=True),
     Column("project_id", Name, ForeignKey(projects.c.id), primary_key=True, index=True),
     Column("role", Name, primary_key=True),
 )
 
-user_role_association = _table(
+user_role_association = table(
     "user_role_association",
     Column("user_id", Name, ForeignKey(users.c.id), primary_key=True),
     Column("role", Name, primary_key=True),
 )
 
-console_pools = _table(
+console_pools = table(
     "console_pools",
-    _id(),
+    number(),
     Column("address", Name),
     Column("username", Name),
     Column("password", Name),
@@ -346,9 +304,9 @@ console_pools = _table(
     Column("compute_host", Name),
 )
 
-consoles = _table(
+consoles = table(
     "consoles",
-    _id(),
+    number(),
     Column("instance_name", Name),
     Column("instance_id", Integer),
     Column("password", Name),
@@ -356,7 +314,7 @@ consoles = _table(
     Column("pool_id", Integer, ForeignKey(console_pools.c.id), index=True),
 )
 
-images = _table(
+images = table(
     "images",
     Column("id", Name, primary_key=True),
     Column("location", Name, nullable=False),
@@ -376,13 +334,13 @@ images = _table(
     Column("instance_id", Integer, index=True),
 )
 
-image_permissions = _table(
+image_permissions = table(
     "image_permissions",
     Column("image_id", Name, ForeignKey(images.c.id), primary_key=True),
     Column("project_id", Name, primary_key=True, index=True),
 )
 
-tags = _table(
+tags = table(
     "tags",
     Column("project_id", Name, primary_key=True),
     Column("resource_id", Name, primary_key=True),
@@ -393,7 +351,7 @@ tags = _table(
 )
 Index("ix_tags_deleted_at", tags.c.deleted_at)
 
-client_tokens = _table(
+client_tokens = table(
     "client_tokens",
     Column("project_id", Name, primary_key=True),
     Column("action", Name, primary_key=True),
@@ -403,13 +361,13 @@ client_tokens = _table(
 )
 Index("ix_client_tokens_age", client_tokens.c.project_id, client_tokens.c.created_at)
 
-used_signatures = _table(
+used_signatures = table(
     "used_signatures",
     Column("digest", Name, primary_key=True),
     Column("expires_at", Time, nullable=False, index=True),
 )
 
-lockouts = _table(
+lockouts = table(
     "lockouts",
     Column("access_key", Name, primary_key=True),
     Column("failures", Integer, nullable=False),
