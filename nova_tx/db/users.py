@@ -25,10 +25,9 @@ from sqlalchemy import (
 )
 from sqlalchemy.exc import IntegrityError
 
-from nova_tx.db import user_secrets
+from nova_tx.db import key_pairs, user_secrets
 from nova_tx.db.engine import now
 from nova_tx.db.schema import (
-    key_pairs,
     lockouts,
     projects,
     user_project_association,
@@ -209,12 +208,8 @@ def remove(txn: Connection, user_id: str) -> None:
     managed = txn.scalars(select(projects.c.id).where(projects.c.project_manager == user_id)).all()
     if managed:
         raise is_manager(user_id, managed)
-    for table in (
-        key_pairs,
-        user_project_role_association,
-        user_project_association,
-        user_role_association,
-    ):
+    key_pairs.remove_all(txn, user_id)
+    for table in (user_project_role_association, user_project_association, user_role_association):
         txn.execute(delete(table).where(table.c.user_id == user_id))
     txn.execute(delete(users).where(users.c.id == user_id))
 

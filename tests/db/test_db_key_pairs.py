@@ -5,9 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 
 import pytest
+from sqlalchemy import Connection, select
 
-from nova_tx.db import key_pairs
+from nova_tx.context import RequestContext
+from nova_tx.db import key_pairs, users
 from nova_tx.db.engine import Database
+from nova_tx.db.schema import tags
 from nova_tx.errors import DuplicateKeyPair, KeyPairNotFound
 from nova_tx.model.access import KeyPair
 
@@ -51,3 +54,22 @@ async def test_by_id(database: Database) -> None:
     assert await database.run(key_pairs.remove, "joe", "b") == ids[1]
     assert await database.run(key_pairs.remove, "joe", "b") is None
     assert await database.read(key_pairs.listed, "joe") == (pairs[2],)
+
+
+async def test_all_of_a_user(database: Database) -> None:
+    """A user's key pairs go with the user, all of them and with their tags; others' stay."""
+    await database.run(users.create, "joe", "access", "secret", False)
+    context = RequestContext(user="joe", project="shop")
+    for name in "ab":
+        pair = KeyPair("joe", name, "aa", "ssh-rsa AAAA")
+        await database.run(key_pairs.create, pair, NOW, context, {"for": name})
+    their = await database.run(key_pairs.create, KeyPair("eve", "a", "aa", "ssh-rsa BBBB"), NOW)
+    assert len(await database.read(_tags)) == 2
+    await database.run(users.remove, "joe")
+    assert await database.read(key_pairs.listed, "joe") == ()
+    assert await database.read(key_pairs.listed, "eve") == (their,)
+    assert await database.read(_tags) == []
+
+
+def _tags(txn: Connection) -> list[str]:
+    return list(txn.scalars(select(tags.c.value).where(tags.c.deleted.is_(False))))
