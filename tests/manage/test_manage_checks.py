@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import socket
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from twisted.internet import reactor
 
+from nova_tx.db.engine import now
 from nova_tx.flags import BusFlags, ComputeFlags, Flags, LibvirtFlags, NodeFlags, SqlFlags
 from nova_tx.manage.checks import host, reach
 from nova_tx.manage.checks.finding import OK, WARNING, WRONG, Finding
@@ -125,6 +127,15 @@ async def test_database(tmp_path: Path) -> None:
     assert finding.verdict == WRONG
 
 
+@pytest.mark.parametrize("hours", [-1, 0, 1])
+async def test_clocks_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
+    """A database whose clock is off, whichever way, is wrong; one that keeps time is not told."""
+    monkeypatch.setattr(reach, "now", lambda: now() + timedelta(hours=hours))
+    sql = SqlFlags(sql_connection=f"sqlite:///{tmp_path}/nova.sqlite")
+    found = await listed(reach.database(sql, reactor))
+    assert [each.verdict for each in found if each.subject == "clock"] == [WRONG] * abs(hours)
+
+
 async def test_broker() -> None:
     """A broker that is not there is wrong; none is asked if messages stay in the process."""
     (finding,) = await listed(reach.broker(BusFlags(rabbit_port=1), reactor))
@@ -171,6 +182,21 @@ def test_ports() -> None:
         assert str(os.getpid()) in finding.text
     assert host.port("s3_port", "127.0.0.1", number).verdict == OK
     assert host.port("s3_port", "192.0.2.77", number).verdict == WRONG
+
+
+@pytest.mark.parametrize(
+    ("holder", "verdict"),
+    [((7, "python nova-api"), OK), ((7, "nginx"), WRONG), (None, WARNING)],
+)
+def test_who_has_a_port(
+    monkeypatch: pytest.MonkeyPatch, holder: tuple[int, str] | None, verdict: str
+) -> None:
+    """A port that a daemon of ours has is well, another's is wrong, and nobody knows all."""
+    monkeypatch.setattr(host, "_holder", lambda _: holder)
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        assert host.port("s3_port", "127.0.0.1", taken.getsockname()[1]).verdict == verdict
 
 
 def test_all_flags_can_be_defaults() -> None:

@@ -35,6 +35,14 @@ def content(directory: Path) -> bytes:
     return b"".join(path.read_bytes() for path in directory.glob("nova.sqlite*"))
 
 
+def stored(database: Path) -> bytes:
+    """Joe's secret, as it is sealed."""
+    with sqlite3.connect(database) as connection:
+        [(secret,)] = connection.execute("SELECT secret FROM users")
+    connection.close()
+    return str(secret).encode()
+
+
 def test_sync_seals(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """db sync seals what is not sealed: the secret is in no byte of the files, and still works."""
     assert b"joe-very-secret" in content(old.parent)
@@ -47,14 +55,17 @@ def test_sync_seals(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_rotate_key(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """db rotate_key puts a new key in front, seals all by it, and says how many."""
+    """db rotate_key puts a new key in front, seals all anew, leaves no old seal, says how many."""
     manage(old.parent, "db", "sync")
     file = old.parent / "keys" / "secrets.key"
     [before] = file.read_text().split()
+    sealed = stored(old)
+    assert sealed in content(old.parent)
     assert manage(old.parent, "db", "rotate_key") == 0
     assert capsys.readouterr().out == (
         "secrets sealed by a new key: 1; copy its file to the other hosts\n"
     )
+    assert stored(old) != sealed and sealed not in content(old.parent)
     after = file.read_text().split()
     assert after[1:] == [before] and after[0] != before
     file.write_text(after[0])
