@@ -60,12 +60,22 @@ def test_rotate_key(old: Path, capsys: pytest.CaptureFixture[str]) -> None:
     file = old.parent / "keys" / "secrets.key"
     [before] = file.read_text().split()
     sealed = stored(old)
-    assert sealed in content(old.parent)
+    with sqlite3.connect(old) as connection:
+        connection.execute("PRAGMA secure_delete = OFF")
+        connection.execute(
+            "INSERT INTO users (id, access_key, secret_key, secret, is_admin, created_at, deleted)"
+            " VALUES ('ann', 'a', '', 'sealed-long-ago', 0, '2011-01-01 00:00:00', 0)"
+        )
+        connection.commit()
+        connection.execute("DELETE FROM users WHERE id = 'ann'")
+    connection.close()
+    assert sealed in content(old.parent) and b"sealed-long-ago" in content(old.parent)
     assert manage(old.parent, "db", "rotate_key") == 0
     assert capsys.readouterr().out == (
         "secrets sealed by a new key: 1; copy its file to the other hosts\n"
     )
     assert stored(old) != sealed and sealed not in content(old.parent)
+    assert b"sealed-long-ago" not in content(old.parent)
     after = file.read_text().split()
     assert after[1:] == [before] and after[0] != before
     file.write_text(after[0])
