@@ -5,15 +5,11 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from twisted.internet.defer import Deferred
-from twisted.internet.interfaces import IPushProducer
-from zope.interface import implementer
-
 from nova_tx.objectstore.link import waiting
+from nova_tx.objectstore.paced import Paced
 
 
-@implementer(IPushProducer)
-class Relay:
+class Relay(Paced):
     """
     Writes pieces to a request.
 
@@ -25,18 +21,16 @@ class Relay:
         """
         @param count: bytes of all pieces.
         """
+        # answers of before may still be on their way
+        super().__init__(request.channel._waitingForTransport)
         self.sent = 0
-        self.awaited = False
         self._request = request
         self._count = count
-        self._paused = False
-        self._stopped = False
-        self._waiting: Deferred[None] | None = None
 
     @property
     def taken(self) -> int:
         """Those of them that the client has taken."""
-        if self._stopped or self._request.channel is None:
+        if self.stopped or self._request.channel is None:
             return self.sent
         return max(0, self.sent - waiting(self._request.channel.transport))
 
@@ -44,42 +38,11 @@ class Relay:
         """Send a piece and those that follow; whether the client got as much as it should."""
         self._request.registerProducer(self, True)
         try:
-            while piece and self._goes_on():
+            while piece and await self.turn():
                 self._request.write(piece)
                 self.sent += len(piece)
-                await self._turn()
-                piece = await anext(more, b"") if self._goes_on() else b""
+                piece = await anext(more, b"") if await self.turn() else b""
         finally:
-            if self._goes_on():
+            if not self.stopped:
                 self._request.unregisterProducer()
-        return self._goes_on() and self.sent == self._count
-
-    def _goes_on(self) -> bool:
-        return not self._stopped
-
-    async def _turn(self) -> None:
-        if self._paused and self._goes_on():
-            self._waiting = Deferred()
-            self.awaited = True
-            try:
-                await self._waiting
-            finally:
-                self.awaited = False
-
-    # From the connection.
-
-    def pauseProducing(self) -> None:
-        self._paused = True
-
-    def resumeProducing(self) -> None:
-        self._paused = False
-        self._go_on()
-
-    def stopProducing(self) -> None:
-        self._stopped = True
-        self._go_on()
-
-    def _go_on(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.callback(None)
+        return not self.stopped and self.sent == self._count

@@ -12,6 +12,8 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import IBodyProducer, IResponse
 from zope.interface import implementer
 
+from nova_tx.objectstore.paced import Paced
+
 #: Bytes that have come and were not taken, from which on no more are asked for.
 _ENOUGH = 2**18
 
@@ -47,27 +49,25 @@ class Whole:
 
 
 @implementer(IBodyProducer)
-class Outgoing:
+class Outgoing(Paced):
     """A body that is given piece by piece."""
 
     def __init__(self, length: int) -> None:
+        super().__init__(paused=True)
         self.length = length
         self._left = length
         self._consumer: Any = None
-        self._paused = False
-        self._stopped = False
         self._ended: Deferred[None] = Deferred()
-        self._waiting: Deferred[None] | None = None
 
     async def write(self, piece: bytes | memoryview) -> None:
         """
-        Send some more; returns when yet more may be sent.
+        Send some more, as soon as it is taken.
 
         What is too much for the body is not sent: the sender finds out by its own count.
 
         @raise BrokenOff: nobody takes it any more.
         """
-        await self._turn()
+        await self._taken()
         piece = bytes(piece[: self._left])
         self._left -= len(piece)
         if piece:
@@ -79,7 +79,7 @@ class Outgoing:
 
         @raise BrokenOff: it is not, or nobody takes it any more.
         """
-        await self._turn()
+        await self._taken()
         if self._left:
             raise BrokenOff("the body is shorter than was announced")
         if not self._ended.called:
@@ -87,40 +87,21 @@ class Outgoing:
 
     def abort(self) -> None:
         """Close the connection before the end of the body, so that nothing is kept of it."""
-        self._stopped = True
+        self.stopped = True
         # who has not begun to take it never will
         if self._consumer is not None and not self._ended.called:
             self._ended.errback(Failure(GivenUp()))
 
-    async def _turn(self) -> None:
-        while not self._stopped and (self._consumer is None or self._paused):
-            self._waiting = Deferred()
-            await self._waiting
-        if self._stopped:
+    async def _taken(self) -> None:
+        if not await self.turn():
             raise BrokenOff("nobody takes the body any more")
-
-    def _go_on(self) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None:
-            waiting.callback(None)
 
     # From the connection.
 
     def startProducing(self, consumer: Any) -> Deferred[None]:
         self._consumer = consumer
-        self._go_on()
+        self.resumeProducing()
         return self._ended
-
-    def pauseProducing(self) -> None:
-        self._paused = True
-
-    def resumeProducing(self) -> None:
-        self._paused = False
-        self._go_on()
-
-    def stopProducing(self) -> None:
-        self._stopped = True
-        self._go_on()
 
 
 class Incoming(Protocol):
@@ -149,7 +130,7 @@ class Incoming(Protocol):
         """
         if not self._come and self._over is None:
             self._waiting = Deferred()
-            self._alarm = self._clock.callLater(self._patience, self.abort)
+            self._alarm = self._clock.callLater(self._patience, self._late)
             if self._paused:
                 self._paused = False
                 self.transport.resumeProducing()
@@ -169,6 +150,12 @@ class Incoming(Protocol):
         """No more is wanted: close the connection, if there would be more."""
         if self._over is None and self.transport is not None:
             self.transport.loseConnection()
+
+    def _late(self) -> None:
+        # not left to the connection: TLS closes only when the other side agrees
+        self.abort()
+        self._over = self._over or Failure(BrokenOff("the body stands still"))
+        self._go_on()
 
     # From the connection.
 
