@@ -18,6 +18,7 @@ from twisted.internet.threads import blockingCallFromThread
 from zope.interface import implementer
 
 from nova_tx.errors import StartupError, Unavailable
+from nova_tx.log import background
 from nova_tx.objectstore.body import Body
 from nova_tx.objectstore.copied import Copied, CopiedPart
 from nova_tx.objectstore.facts import Bucket, Facts, Listing
@@ -185,9 +186,17 @@ class RemoteStore:
 
     def read(self, bucket: str, key: str) -> tuple[Facts, Iterator[bytes]]:
         found: Found = _wait(self._reactor, lambda: self.look(bucket, key))
-        pieces = _Blocking(self._reactor, found.pieces(0, found.facts.size))
-        # whoever stops reading in the middle says nothing
-        weakref.finalize(pieces, self._reactor.callFromThread, found.close)
+        source = found.pieces(0, found.facts.size)
+        pieces = _Blocking(self._reactor, source)
+
+        async def end() -> None:
+            await source.aclose()
+            found.close()
+
+        # whoever stops reading in the middle says nothing; its connection is the reactor's to close
+        weakref.finalize(
+            pieces, self._reactor.callFromThread, lambda: background(end(), "the end of a read")
+        )
         return found.facts, pieces
 
     # Objects in parts.
