@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
+from nova_tx.objectstore.bounds import KEYS
+
 T = TypeVar("T")
 
 
@@ -18,6 +20,7 @@ class Page(Generic[T]):
     @ivar found: what it shows, with their keys.
     @ivar prefixes: what keys that go on after a delimiter have in common.
     @ivar last: what it ends with.
+    @ivar left: bytes of keys that it has room for, as on a disk; the last one may have more.
     @ivar full: there is more than it has room for.
     """
 
@@ -28,6 +31,7 @@ class Page(Generic[T]):
     found: list[tuple[str, T]] = field(default_factory=list)
     prefixes: list[str] = field(default_factory=list)
     last: str = ""
+    left: int = KEYS
     full: bool = False
 
     @property
@@ -45,10 +49,11 @@ class Page(Generic[T]):
         common = self.common(key)
         if common is not None and common in (self.after, *self.prefixes[-1:]):
             return
-        if self.full or not self.room:
+        if self.full or not self.room or self.left <= 0:
             self.full = True
             return
         self.last = key if common is None else common
+        self.left -= len(self.last.encode())
         if common is None:
             self.found.append((key, value))
         else:
