@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 #: Bytes that a thread takes before it lets others have their turn.
 _TURN = 2**23
-#: Pieces of a small body that are kept apart; each costs as much as some fifty bytes.
+#: Pieces that are kept apart; each costs as much as some fifty bytes.
 _APART = 64
 #: Bytes of a body that is not wanted which are read before the connection is closed.
 _DRAIN = 2**20

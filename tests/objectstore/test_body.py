@@ -10,6 +10,7 @@ from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
 from nova_tx.objectstore.body import Body
+from nova_tx.objectstore.bounds import AHEAD
 
 PIECE = b"x" * 2**18
 
@@ -64,6 +65,24 @@ def test_ahead() -> None:
     assert len(written) == 6 * len(PIECE) and body.awaited
     body.all_arrived()
     assert pouring.called
+
+
+def test_ahead_in_crumbs() -> None:
+    """Crumbs are joined on the way, in order, and count as the bytes that they are."""
+    request, pool, written = Request(), SlowPool(), bytearray()
+    body = Body(request, 20 * len(PIECE), False)  # type: ignore[arg-type]
+    Deferred.fromCoroutine(body.pour(written.extend, pool))  # type: ignore[arg-type]
+    body.arrived(b"the first")
+    sent = bytearray()
+    while not request.transport.paused:
+        crumb = len(sent).to_bytes(8, "big") * 200
+        body.arrived(crumb)
+        sent += crumb
+        assert len(body._come) <= 65
+    assert AHEAD < len(sent) <= AHEAD + 1600
+    pool.given.pop()()
+    pool.given.pop()()
+    assert written == b"the first" + sent and not request.transport.paused
 
 
 def test_not_poured() -> None:
