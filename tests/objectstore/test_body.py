@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import Deferred, maybeDeferred
 from twisted.internet.interfaces import ISSLTransport
 from zope.interface import implementer
 
@@ -40,11 +40,11 @@ class SlowPool:
     """Runs what it is given when it is told to."""
 
     def __init__(self) -> None:
-        self.given: list[Callable[[], None]] = []
+        self.given: list[Callable[[], object]] = []
 
     def run(self, fn: Callable[..., Any], *args: Any) -> Deferred[Any]:
         done: Deferred[Any] = Deferred()
-        self.given.append(lambda: done.callback(fn(*args)))
+        self.given.append(lambda: maybeDeferred(fn, *args).chainDeferred(done))
         return done
 
 
@@ -71,7 +71,7 @@ def test_ahead_in_crumbs() -> None:
     """Crumbs are joined on the way, in order, and count as the bytes that they are."""
     request, pool, written = Request(), SlowPool(), bytearray()
     body = Body(request, 20 * len(PIECE), False)  # type: ignore[arg-type]
-    Deferred.fromCoroutine(body.pour(written.extend, pool))  # type: ignore[arg-type]
+    _ = Deferred.fromCoroutine(body.pour(written.extend, pool))  # type: ignore[arg-type]
     body.arrived(b"the first")
     sent = bytearray()
     while not request.transport.paused:
@@ -83,6 +83,23 @@ def test_ahead_in_crumbs() -> None:
     pool.given.pop()()
     pool.given.pop()()
     assert written == b"the first" + sent and not request.transport.paused
+
+
+def test_ahead_no_more() -> None:
+    """When what is written can't be, the client may send no more than is asked for."""
+    request, pool = Request(), SlowPool()
+    body = Body(request, 20 * len(PIECE), False)  # type: ignore[arg-type]
+    failed = Deferred.fromCoroutine(body.pour(_full, pool))  # type: ignore[arg-type]
+    body.arrived(PIECE)
+    pool.given.pop()()
+    _ = failed.addErrback(lambda failure: failure.trap(OSError))
+    assert failed.result is OSError
+    body.arrived(PIECE)
+    assert request.transport.paused
+
+
+def _full(piece: bytes | memoryview) -> None:
+    raise OSError("full")
 
 
 def test_not_poured() -> None:
