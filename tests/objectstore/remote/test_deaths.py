@@ -15,6 +15,7 @@ from nova_tx.errors import KeyNotFound, NovaError, StartupError, Unavailable
 from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.remote import client as remote_client
+from nova_tx.objectstore.remote.garbage import SAFE
 from nova_tx.objectstore.uploads import Chosen, Completion, Upload
 from nova_tx.testing.exchange import Exchange, exchange
 from nova_tx.testing.memory_s3 import MemoryS3, refused, store_in
@@ -170,6 +171,24 @@ async def test_death(
             deaths += 1
     logged_errors.flush()
     assert deaths > 1
+
+
+async def test_what_is_young_stays(monkeypatch: pytest.MonkeyPatch, logged_errors: Any) -> None:
+    """Bytes of the dead stay as long as a request of theirs, that names them, may arrive."""
+    from twisted.internet import reactor
+
+    monkeypatch.setattr(remote_client, "PAUSES", ())
+    s3 = MemoryS3()
+    async with store_in(s3) as store, exchange(reactor) as client:
+        await store.create(Bucket("bucket", "joe", 1.0))
+        s3.fault = lambda method, name: 503 if "/objects/" in name and method == "PUT" else None
+        with pytest.raises(Unavailable):
+            await client.put(store, "bucket", "key", LARGE)
+    s3.fault = lambda method, name: None
+    for later, left in ((0.0, 1), (SAFE - 60, 1), (SAFE + 60, 0)):
+        async with store_in(s3, later=later):
+            assert len(_data(s3)) == left
+    logged_errors.flush()
 
 
 async def _done(work: Awaitable[object]) -> bool:
