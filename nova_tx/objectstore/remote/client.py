@@ -22,6 +22,7 @@ from twisted.web.iweb import IAgent, IResponse
 
 from nova_tx.auth.s3_signatures import UNSIGNED
 from nova_tx.errors import Unavailable
+from nova_tx.objectstore.bounds import SMALL
 from nova_tx.objectstore.remote import answers
 from nova_tx.objectstore.remote.answers import AGAIN, Names, Reply
 from nova_tx.objectstore.remote.bodies import (
@@ -59,7 +60,7 @@ class Client:
     def __init__(self, place: Place, agent: IAgent, clock: IReactorTime, pool: IPool) -> None:
         """
         @param clock: knows the time of day.
-        @param pool: reads long answers.
+        @param pool: reads long answers, and computes digests of long bodies.
         """
         self._place = place
         self._agent = agent
@@ -140,9 +141,13 @@ class Client:
         content: bytes = b"",
         patience: float = PATIENCE,
     ) -> Reply:
+        digest = (
+            await self._pool.run(_digest, content) if len(content) > SMALL else _digest(content)
+        )
+        body = Whole(content) if content or method == "PUT" else None
         for pause in (*PAUSES, None):
             try:
-                response = await self._ask(method, name, query, more, content, patience)
+                response = await self._ask(method, name, query, more, digest, body, patience)
                 found = await self._whole(response)
             except (Unavailable, BrokenOff) as error:
                 failure = self._failure(error)
@@ -168,7 +173,7 @@ class Client:
         more = {"range": f"bytes={first}-{first + count - 1}"}
         for pause in (*PAUSES, None):
             try:
-                response = await self._ask("GET", name, (), more)
+                response = await self._ask("GET", name, (), more, _digest(b""))
                 if response.code in (200, 206) and response.length == count:
                     return incoming(response, self._clock, PATIENCE)
                 found = await self._whole(response)
@@ -204,11 +209,10 @@ class Client:
         name: str,
         query: Query,
         more: Mapping[str, str] | None,
-        content: bytes = b"",
+        digest: str,
+        body: Whole | None = None,
         patience: float = PATIENCE,
     ) -> Deferred[IResponse]:
-        digest = hashlib.sha256(content).hexdigest()
-        body = Whole(content) if content or method == "PUT" else None
         asked = self._asked(method, name, query, more or {}, digest, body)
         return Deferred.fromCoroutine(asked).addTimeout(patience, self._clock, _late)
 
@@ -320,6 +324,11 @@ class Sending:
             if self._failed is not None:
                 raise self._failed from None
             raise answers.strange(str(error)) from None
+
+
+def _digest(content: bytes) -> str:
+    """What a body is signed by. Blocks."""
+    return hashlib.sha256(content).hexdigest()
 
 
 def _late(_: object, seconds: float) -> Any:

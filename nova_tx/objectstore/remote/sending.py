@@ -72,9 +72,10 @@ class Deliveries:
                 if held and (len(held) >= _PIECE or not more):
                     id_, doubtful = await self._begin(owner)
                     doubts.append(doubtful)
-                    await self._client.put(self._names.data(id_), bytes(held))
-                    data.append((id_, len(held)))
+                    content = bytes(held)
                     held.clear()
+                    await self._client.put(self._names.data(id_), content)
+                    data.append((id_, len(content)))
             facts = await self._pool.run(intake.facts)
         except Exception:
             self._garbage.due(*doubts)
