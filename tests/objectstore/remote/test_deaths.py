@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from nova_tx.errors import KeyNotFound, NovaError, StartupError, Unavailable
+from nova_tx.errors import BucketNotFound, KeyNotFound, NovaError, StartupError, Unavailable
 from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.remote import client as remote_client
@@ -188,6 +188,45 @@ async def test_what_is_young_stays(monkeypatch: pytest.MonkeyPatch, logged_error
     for later, left in ((0.0, 1), (SAFE - 60, 1), (SAFE + 60, 0)):
         async with store_in(s3, later=later):
             assert len(_data(s3)) == left
+    logged_errors.flush()
+
+
+async def test_over(monkeypatch: pytest.MonkeyPatch, logged_errors: Any) -> None:
+    """An upload that became an object is over when that is replaced, though its end failed."""
+    from twisted.internet import reactor
+
+    monkeypatch.setattr(remote_client, "PAUSES", ())
+    s3 = MemoryS3()
+    async with exchange(reactor) as client:
+        async with store_in(s3) as store:
+            await store.create(Bucket("bucket", "joe", 1.0))
+            upload, completion = await _parts(store, client)
+            s3.fault = lambda method, name: (
+                503 if method == "DELETE" and "/uploads/" in name else None
+            )
+            with pytest.raises(Unavailable):
+                await store.complete("bucket", "key", upload.id, completion)
+            s3.fault = lambda method, name: None
+        async with store_in(s3) as store:
+            await client.put(store, "bucket", "key", OTHER)
+            with pytest.raises(NoSuchUpload):
+                await store.complete("bucket", "key", upload.id, completion)
+            assert await _state(store, client, "key") == OTHER
+    logged_errors.flush()
+
+
+async def test_bucket_in_doubt(monkeypatch: pytest.MonkeyPatch, logged_errors: Any) -> None:
+    """Nothing comes into a bucket of which nobody knows whether it is removed."""
+    monkeypatch.setattr(remote_client, "PAUSES", ())
+    s3 = MemoryS3()
+    async with store_in(s3) as store:
+        await store.create(Bucket("bucket", "joe", 1.0))
+        s3.late = lambda method, name: 503 if method == "DELETE" else None
+        with pytest.raises(Unavailable):
+            await store.remove_bucket("bucket")
+        s3.late = lambda method, name: None
+        with pytest.raises(BucketNotFound):
+            await store.begin_upload("bucket", Upload("key", 1.0))
     logged_errors.flush()
 
 
