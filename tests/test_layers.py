@@ -33,6 +33,7 @@ GROUND = (
     "model",
     "installed",
     "once",
+    "ownership",
     "pem",
     "periodic",
     "process",

@@ -11,9 +11,9 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from nova_tx.auth.ownership import give
 from nova_tx.disk import sync_directory
 from nova_tx.errors import AuthorityError
+from nova_tx.ownership import give
 
 _DIRECTORIES = ("", "private", "newcerts", "projects", "reqs")
 

@@ -20,11 +20,11 @@ from dataclasses import replace
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-from nova_tx.auth.ownership import give
 from nova_tx.disk import sync_directory
 from nova_tx.errors import StartupError
 from nova_tx.flags import SecretsFlags
 from nova_tx.model.users import User
+from nova_tx.ownership import give
 
 #: What a sealed secret begins with; no secret has a blank in it.
 _MARK = "sealed "

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from nova_tx import installed
+from nova_tx.ownership import give
 
 
 def cache_directory() -> Path:
@@ -23,10 +24,8 @@ def cache_directory() -> Path:
     path = Path(xdg, "nova_tx") if xdg else _cache()
     if not path.exists():
         path.mkdir(parents=True, exist_ok=True)
-        if os.geteuid() == 0:
-            # made by sudo, it must not be in its owner's way later
-            owner = path.parent.stat()
-            os.chown(path, owner.st_uid, owner.st_gid)
+        # made by sudo, it must not be in its owner's way later
+        give(str(path), str(path.parent))
     return path
 
 

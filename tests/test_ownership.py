@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_tx.auth.ownership import give
+from nova_tx.ownership import give
 
 
 @pytest.mark.parametrize("root", [True, False])
