@@ -6,6 +6,7 @@ Without what is secret in it.                                           [spec/01
 
 from __future__ import annotations
 
+import functools
 from time import perf_counter
 from typing import Any
 
@@ -92,5 +93,6 @@ def access_line(request: TracedRequest, seconds: float) -> str:
     return " ".join(words)
 
 
+@functools.lru_cache(1024)
 def _shown(text: bytes) -> str:
     return text.decode("latin-1").encode("unicode_escape").decode("ascii")

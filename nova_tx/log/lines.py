@@ -11,7 +11,7 @@ import os
 import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, datetime
 from types import FrameType
 from typing import Any
 
@@ -92,7 +92,9 @@ class Lines:
         """An event as a JSON object in one line."""
         context = request.get()
         told: dict[str, object] = {
-            "time": _moment(event, UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ"),
+            "time": datetime.fromtimestamp(event.get("log_time", 0), UTC).strftime(
+                "%Y-%m-%dT%H:%M:%S.%fZ"
+            ),
             "level": _level(event),
             "name": name(event),
             "request_id": context and context.request_id,
@@ -114,7 +116,7 @@ class _Parts(dict[str, Any]):
 
     def __init__(self, event: Event, always: dict[str, str]) -> None:
         super().__init__(
-            asctime=_moment(event).isoformat(" ", "milliseconds").replace(".", ","),
+            asctime=_shown(event.get("log_time", 0.0)),
             levelname=_level(event),
             name=name(event),
             message=_message(event),
@@ -142,8 +144,19 @@ def _caller() -> dict[str, Any]:
 
 
 def _message(event: Event) -> str:
-    text = formatEvent(redacted(event))
+    text = _formatted(redacted(event))
     return text if text.isprintable() else text.translate(_CONTROL)
+
+
+def _formatted(event: Event) -> str:
+    """As Twisted formats it; sooner, if its format asks for no more than Python's own."""
+    template = event.get("log_format")
+    if isinstance(template, str) and "(" not in template and "log_flattened" not in event:
+        try:
+            return template.format_map(event)
+        except Exception:
+            pass  # Twisted says what is wrong with it
+    return formatEvent(event)
 
 
 def _trace(event: Event) -> list[str]:
@@ -158,9 +171,16 @@ def _level(event: Event) -> str:
     return LEVEL_NAMES[event.get("log_level") or LogLevel.info]
 
 
-def _moment(event: Event, zone: tzinfo | None = None) -> datetime:
-    """When it was said; by default as the host's clock shows it."""
-    return datetime.fromtimestamp(event.get("log_time", 0), zone)
+def _shown(moment: float) -> str:
+    """When something was said, as the host's clock shows it and Python's logging writes it."""
+    whole = int(moment)
+    return f"{_second(whole)},{int((moment - whole) * 1000):03}"
+
+
+@functools.lru_cache(8)
+def _second(moment: int) -> str:
+    """Kept, for lines of the same second are many."""
+    return datetime.fromtimestamp(moment).isoformat(" ")
 
 
 def _fill(template: str, parts: _Parts) -> str:

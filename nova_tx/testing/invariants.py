@@ -23,7 +23,7 @@ from nova_tx.compute.guest import Places
 from nova_tx.compute.imaging import COPIES
 from nova_tx.db import images as image_rows
 from nova_tx.db.schema import fixed_ips, images, instances
-from nova_tx.objectstore.disk.files import read_facts
+from nova_tx.objectstore.disk.files import read_kept
 from nova_tx.states import Power
 
 #: States in which a guest runs.
@@ -198,7 +198,7 @@ def _objects(path: Path) -> Iterator[str]:
             if file.is_file():
                 try:
                     with open(file, "rb") as opened:
-                        read_facts(opened)
+                        read_kept(opened)
                 except ValueError as error:
                     yield f"{file} is no object: {error}"
 

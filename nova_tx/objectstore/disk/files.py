@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from nova_tx.disk import sync_directory as sync_directory
+from nova_tx.objectstore.disk.reach import TO_DISK, Reach
 from nova_tx.objectstore.facts import Facts, facts_of
 
 _MAGIC = b"nova-tx2"
@@ -72,14 +73,14 @@ def read_kept(file: BinaryIO) -> Kept:
     return kept_of(file.fileno())
 
 
-def kept_of(descriptor: int) -> Kept:
+def kept_of(descriptor: int, reach: Reach = TO_DISK) -> Kept:
     """What L{read_kept} says of the file of a descriptor."""
     size = os.fstat(descriptor).st_size
     end = size - _END.size
     if end < 0:
         raise ValueError("too short for an object")
     start = max(0, size - _TAIL)
-    tail = os.pread(descriptor, _TAIL, start)
+    tail = reach.read(descriptor, size - start, start)
     crc, length, magic = _END.unpack(tail[end - start :])
     if magic == _OLD_MAGIC:
         end += 4
@@ -90,7 +91,7 @@ def kept_of(descriptor: int) -> Kept:
     first = end - length
     text = tail[first - start : end - start]
     if first < start:  # few have so much
-        text = os.pread(descriptor, length, first)
+        text = reach.read(descriptor, length, first)
     if magic == _MAGIC and zlib.crc32(text) != crc:
         raise ValueError("what is known of it is not as it was written")
     known = json.loads(text)
@@ -102,15 +103,6 @@ def kept_of(descriptor: int) -> Kept:
     if any(first + count > end - length for first, count in runs):
         raise ValueError(f"it has no more than {end - length} bytes")
     return Kept(facts, runs, upload)
-
-
-def read_facts(file: BinaryIO) -> Facts:
-    """
-    The facts of an object.
-
-    @raise ValueError: the file is no object.
-    """
-    return read_kept(file).facts
 
 
 def runs_of(file: BinaryIO, facts: Facts) -> Runs:
@@ -142,9 +134,9 @@ def merged(runs: Iterable[tuple[int, int]]) -> Runs:
     return tuple(found)
 
 
-def read_runs(file: BinaryIO, runs: Runs) -> bytes:
-    """The bytes that are in some runs: few."""
-    return b"".join(os.pread(file.fileno(), count, first) for first, count in runs)
+def read_runs(descriptor: int, runs: Runs, reach: Reach = TO_DISK) -> bytes:
+    """The bytes that are in some runs of a file: few."""
+    return b"".join(reach.read(descriptor, count, first) for first, count in runs)
 
 
 def _sealed(text: bytes) -> bytes:

@@ -14,7 +14,7 @@ from nova_tx.objectstore.copied import Copied, CopiedPart
 from nova_tx.objectstore.disk.commits import Commits
 from nova_tx.objectstore.disk.copying import Copy
 from nova_tx.objectstore.disk.files import Writer, pieces, runs_of, within
-from nova_tx.objectstore.disk.store import New, Store
+from nova_tx.objectstore.disk.store import Look, New, Store
 from nova_tx.objectstore.disk.uploads import UploadFiles
 from nova_tx.objectstore.facts import Bucket, Facts, Listing
 from nova_tx.objectstore.intake import Intake
@@ -29,11 +29,11 @@ T = TypeVar("T")
 
 @implementer(IFound)
 class _Found:
-    def __init__(self, file: BinaryIO | None, content: bytes, facts: Facts, pool: IPool) -> None:
-        self.facts = facts
-        self.file = file
-        self.content = content
-        self.runs = ((0, facts.size),) if file is None else runs_of(file, facts)
+    def __init__(self, look: Look, pool: IPool) -> None:
+        self.facts = look.facts
+        self.runs = look.runs
+        self.file = look.file
+        self.content = look.content
         self._pool = pool
 
     async def send(
@@ -154,10 +154,10 @@ class FilesystemStore:
                 _ = self._bodies.run(os.close, held)
 
     async def look(self, bucket: str, key: str) -> Any:
-        return await self._files.run(self._look, bucket, key)
-
-    def _look(self, bucket: str, key: str) -> _Found:
-        return _Found(*self._store.look(bucket, key), self._bodies)
+        found = self._store.glance(bucket, key)
+        if found is None:
+            found = await self._files.run(self._store.look, bucket, key)
+        return _Found(found, self._bodies)
 
     def change(self, bucket: str, key: str, change: Callable[[Facts], Facts]) -> Deferred[Facts]:
         return self._files.run(self._store.change, bucket, key, change)

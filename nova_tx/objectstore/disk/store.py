@@ -10,26 +10,28 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import BinaryIO, ParamSpec, TypeVar
 
 from twisted.logger import Logger
 
-from nova_tx.errors import BucketNotFound, KeyNotFound
+from nova_tx.errors import BucketNotFound, KeyNotFound, NovaError
 from nova_tx.objectstore.bounds import GATHERED, SMALL
 from nova_tx.objectstore.disk.buckets import Buckets, forget
 from nova_tx.objectstore.disk.files import (
+    Kept,
+    Runs,
     changed_facts,
     changes_bytes,
     facts_bytes,
-    read_facts,
+    kept_of,
     read_runs,
-    runs_of,
     start_writing,
     write_small,
 )
 from nova_tx.objectstore.disk.listings import page
 from nova_tx.objectstore.disk.paths import beside, path_of
+from nova_tx.objectstore.disk.reach import TO_DISK, TO_MEMORY, OutOfReach, Reach
 from nova_tx.objectstore.disk.tree import Entry, prune
 from nova_tx.objectstore.facts import Facts, Listing
 from nova_tx.objectstore.faults import Damaged
@@ -51,6 +53,21 @@ class New:
     content: bytes
     facts: Facts
     condition: Condition | None = None
+
+
+@dataclass(frozen=True)
+class Look:
+    """
+    An object to send.
+
+    @ivar runs: where its bytes are in its file or its content.
+    @ivar file: as by L{Store.open}; None: its bytes are few, and C{content}.
+    """
+
+    facts: Facts
+    runs: Runs
+    file: BinaryIO | None = None
+    content: bytes = b""
 
 
 class Store(Buckets):
@@ -178,41 +195,65 @@ class Store(Buckets):
         @raise BucketNotFound, KeyNotFound: there is none.
         """
         self.bucket(bucket)
-        return self._open(bucket, key)
+        descriptor, kept = self._find(bucket, key)
+        return os.fdopen(descriptor, "rb", buffering=0), kept.facts
 
-    def _open(self, bucket: str, key: str) -> tuple[BinaryIO, Facts]:
+    def _find(self, bucket: str, key: str, reach: Reach = TO_DISK) -> tuple[int, Kept]:
         path = os.path.join(self.objects(bucket), *path_of(check_key(key)))
         try:
-            file = open(path, "rb", buffering=0)  # noqa: SIM115
+            descriptor = reach.open(path)
         except (FileNotFoundError, NotADirectoryError):
             raise KeyNotFound("the key does not exist") from None
         try:
-            return file, _as_changed(path, read_facts(file))
+            kept = kept_of(descriptor, reach)
+            facts = _as_changed(path, kept.facts, reach)
+            return descriptor, kept if facts is kept.facts else replace(kept, facts=facts)
         except BaseException as error:
-            file.close()
+            os.close(descriptor)
             if isinstance(error, ValueError | TypeError | KeyError):
                 raise Damaged(f"the object {bucket}/{key} is damaged: {error}") from None
             raise
 
     def _now(self, bucket: str, key: str) -> Facts | None:
         try:
-            file, facts = self._open(bucket, key)  # buckets are read under the lock that is held
+            # buckets are read under the lock that is held
+            descriptor, kept = self._find(bucket, key)
         except KeyNotFound:
             return None
-        file.close()
-        return facts
+        os.close(descriptor)
+        return kept.facts
 
-    def look(self, bucket: str, key: str) -> tuple[BinaryIO | None, bytes, Facts]:
+    def look(self, bucket: str, key: str) -> Look:
         """
-        An object to send: its file as by L{open}, or its bytes if they are few.
+        An object to send.
 
         @raise BucketNotFound, KeyNotFound: there is none.
         """
-        file, facts = self.open(bucket, key)
-        if facts.size > SMALL:
-            return file, b"", facts
-        with file:
-            return None, read_runs(file, runs_of(file, facts)), facts
+        self.bucket(bucket)
+        return self._look(bucket, key, TO_DISK)
+
+    def glance(self, bucket: str, key: str) -> Look | None:
+        """
+        What L{look} finds, if the kernel has it in memory; None: it has to be looked for.
+
+        Does not block.
+        """
+        if self.known(bucket) is None:
+            return None
+        try:
+            return self._look(bucket, key, TO_MEMORY)
+        except (OutOfReach, OSError, NovaError):
+            return None
+
+    def _look(self, bucket: str, key: str, reach: Reach) -> Look:
+        descriptor, kept = self._find(bucket, key, reach)
+        if kept.facts.size > SMALL:
+            return Look(kept.facts, kept.runs, os.fdopen(descriptor, "rb", buffering=0))
+        try:
+            content = read_runs(descriptor, kept.runs, reach)
+        finally:
+            os.close(descriptor)
+        return Look(kept.facts, ((0, kept.facts.size),), content=content)
 
     def change(self, bucket: str, key: str, change: Callable[[Facts], Facts]) -> Facts:
         """
@@ -318,11 +359,15 @@ class Store(Buckets):
         return chain
 
 
-def _as_changed(path: str, facts: Facts) -> Facts:
+def _as_changed(path: str, facts: Facts, reach: Reach) -> Facts:
     """The facts of an object with what was changed of it since."""
     directory, name = os.path.split(path)
     try:
-        with open(os.path.join(directory, beside(name)), "rb") as file:
-            return changed_facts(facts, file.read())
+        descriptor = reach.open(os.path.join(directory, beside(name)))
     except FileNotFoundError:
         return facts
+    try:
+        changes = reach.read(descriptor, os.fstat(descriptor).st_size, 0)
+    finally:
+        os.close(descriptor)
+    return changed_facts(facts, changes)

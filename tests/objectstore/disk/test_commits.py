@@ -51,7 +51,7 @@ def _new(key: str, content: bytes = b"content", bucket: str = "bucket") -> New:
 
 
 def _content(store: Store, key: str) -> bytes:
-    return store.look("bucket", key)[1]
+    return store.look("bucket", key).content
 
 
 async def test_together(store: Store) -> None:

@@ -103,7 +103,7 @@ def test_one_wins(two: tuple[Store, Store]) -> None:
         key = f"key{number}"
         results = _race(*(writer(each, key, b"%d" % n) for n, each in enumerate(two)))
         assert [type(each) for each in results].count(PreconditionFailed) == 1
-        assert two[0].look("bucket", key)[1] == b"%d" % results.index(None)
+        assert two[0].look("bucket", key).content == b"%d" % results.index(None)
 
 
 def test_put_and_remove_bucket(two: tuple[Store, Store]) -> None:
@@ -121,7 +121,7 @@ def test_put_and_remove_bucket(two: tuple[Store, Store]) -> None:
             two[1].create(Bucket("bucket", "joe", 0.0))
         else:
             assert placed is None and isinstance(removed, BucketNotEmpty)
-            assert two[0].look("bucket", "key")[1] == b"content"
+            assert two[0].look("bucket", "key").content == b"content"
             two[0].remove("bucket", "key")
 
 
@@ -167,7 +167,7 @@ def test_changes_are_seen(two: tuple[Store, Store]) -> None:
 
     for number in range(0, 20, 2):
         _race(add(one, number), add(other, number + 1))
-    assert len(other.look("bucket", "key")[2].tags) == 20
+    assert len(other.look("bucket", "key").facts.tags) == 20
     assert len(other.bucket("bucket").tags) == 21
     other.remove("bucket", "key")
     with pytest.raises(KeyNotFound):

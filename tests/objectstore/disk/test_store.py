@@ -15,7 +15,7 @@ import pytest
 from nova_tx.errors import BucketNotFound, KeyNotFound
 from nova_tx.objectstore.disk.files import pieces, runs_of
 from nova_tx.objectstore.disk.paths import path_of
-from nova_tx.objectstore.disk.store import New, Store
+from nova_tx.objectstore.disk.store import Look, New, Store
 from nova_tx.objectstore.facts import Bucket, Facts
 from nova_tx.objectstore.faults import (
     BucketAlreadyExists,
@@ -301,11 +301,11 @@ def test_garbled_bucket(store: Store, tmp_path: Path, logged_errors: Any) -> Non
 def test_without_checksum(store: Store, tmp_path: Path) -> None:
     """An object that was stored before facts had a checksum is read as before."""
     put(store, "bucket", "key", b"content")
-    facts = store.look("bucket", "key")[2]
+    facts = store.look("bucket", "key").facts
     text = json.dumps({"size": 7, "etag": "0" * 32, "modified": 0, "headers": {}, "checksums": {}})
     end = len(text).to_bytes(4, "big") + b"nova-tx1"
     _file(tmp_path).write_bytes(b"content" + text.encode() + end)
-    assert store.look("bucket", "key") == (None, b"content", facts)
+    assert store.look("bucket", "key") == Look(facts, ((0, 7),), content=b"content")
 
 
 def test_kernel_has_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -109,7 +109,7 @@ def test_small_objects_of_parts(
         _put(files, upload, number, content)
     _complete(files, upload, *range(1, len(contents) + 1))
     assert _get(store) == b"".join(contents)
-    assert store.look("bucket", "key")[1] == b"".join(contents)
+    assert store.look("bucket", "key").content == b"".join(contents)
 
 
 def test_room_is_given_back(store: Store, files: UploadFiles) -> None:

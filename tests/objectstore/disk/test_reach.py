@@ -1,0 +1,135 @@
+"""Files that are reached for in memory, and no further."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from nova_tx.errors import KeyNotFound
+from nova_tx.objectstore.bounds import SMALL
+from nova_tx.objectstore.disk import reach
+from nova_tx.objectstore.disk.filesystem import FilesystemStore
+from nova_tx.objectstore.disk.reach import TO_MEMORY, OutOfReach
+from nova_tx.objectstore.disk.store import Look, Store
+from nova_tx.objectstore.facts import Bucket
+from nova_tx.objectstore.threads import InlinePool
+from nova_tx.testing.objectstore import put
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[Store]:
+    """With a bucket that has been asked for."""
+    store = Store(str(tmp_path / "buckets"))
+    store.prepare()
+    store.create(Bucket("bucket", "joe", 0.0))
+    yield store
+    store.close()
+
+
+def _seen(store: Store, key: str) -> Look:
+    """What a thread finds, so that the kernel has all of it in memory."""
+    found = store.look("bucket", key)
+    if found.file is not None:
+        found.file.close()
+    return found
+
+
+def _drop(path: Path) -> None:
+    """Have a file on the disk, and not in memory."""
+    descriptor = os.open(path, os.O_RDONLY)
+    os.fsync(descriptor)
+    os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+    os.close(descriptor)
+
+
+def test_what_was_read_before_is_there_at_once(store: Store) -> None:
+    """What threads found once is found without them, with its changes; else reading stays slow."""
+    put(store, "bucket", "key", b"content")
+    assert _seen(store, "key") == store.glance("bucket", "key")
+    store.change("bucket", "key", lambda now: replace(now, tags={"a": "b"}))
+    looked = _seen(store, "key")
+    assert looked.facts.tags == {"a": "b"} and looked == store.glance("bucket", "key")
+    put(store, "bucket", "large", b"x" * (SMALL + 1))
+    _seen(store, "large")
+    large = store.glance("bucket", "large")
+    assert large is not None and large.file is not None
+    with large.file as file:
+        assert file.read(4) == b"xxxx"
+
+
+async def test_threads_are_not_asked(store: Store, tmp_path: Path) -> None:
+    """Who asks for the same again gets it without a change of threads."""
+
+    class Counting(InlinePool):
+        runs = 0
+
+        def run(self, fn: Any, *args: Any, **kwargs: Any) -> Any:
+            self.runs += 1
+            return super().run(fn, *args, **kwargs)
+
+    pool = Counting()
+    put(store, "bucket", "key", b"content")
+    found = FilesystemStore(str(tmp_path / "buckets"), pool, pool)
+    await found.bucket("bucket")
+    (await found.look("bucket", "key")).close()
+    before = pool.runs
+    (await found.look("bucket", "key")).close()
+    assert pool.runs == before
+    with pytest.raises(KeyNotFound):
+        await found.look("bucket", "other")
+
+
+def test_what_is_on_the_disk_is_not_waited_for(store: Store, tmp_path: Path) -> None:
+    """An object whose bytes are not in memory is left to threads; else the disk stops the loop."""
+    put(store, "bucket", "key", b"content")
+    _seen(store, "key")
+    _drop(tmp_path / "buckets" / "bucket" / "objects" / "=key")
+    assert store.glance("bucket", "key") is None
+    assert _seen(store, "key") == store.glance("bucket", "key")
+
+
+def test_names_are_not_waited_for(tmp_path: Path) -> None:
+    """A name that the kernel has not looked up is not looked up by the event loop."""
+    path = str(tmp_path / "name")
+    with pytest.raises(OutOfReach):
+        TO_MEMORY.open(path)
+    assert not os.path.exists(path)
+    with pytest.raises(FileNotFoundError):
+        TO_MEMORY.open(path)
+
+
+def test_what_went_wrong_is_left_to_threads(store: Store, tmp_path: Path) -> None:
+    """What is not there, is damaged, or was cut short is no answer of the event loop's."""
+    assert store.glance("bucket", "nothing") is None
+    assert store.glance("other", "key") is None
+    put(store, "bucket", "key", b"content")
+    path = tmp_path / "buckets" / "bucket" / "objects" / "=key"
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.glance("bucket", "key") is None
+    descriptor = os.open(path, os.O_RDONLY)
+    with pytest.raises(OutOfReach):
+        TO_MEMORY.read(descriptor, 10_000, 0)
+    os.close(descriptor)
+
+
+def test_older_kernels(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where the kernel has no such call, threads find everything as before."""
+    put(store, "bucket", "key", b"content")
+    _seen(store, "key")
+    monkeypatch.setattr(reach, "_OPENAT2", 100_000)
+    assert store.glance("bucket", "key") is None
+
+
+def test_nothing_is_left_open(store: Store, tmp_path: Path) -> None:
+    """A look that finds nothing keeps no file open; else they run out."""
+    put(store, "bucket", "key", b"content")
+    _seen(store, "key")
+    _drop(tmp_path / "buckets" / "bucket" / "objects" / "=key")
+    before = os.listdir("/proc/self/fd")
+    assert store.glance("bucket", "key") is None
+    assert os.listdir("/proc/self/fd") == before
