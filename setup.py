@@ -64,6 +64,7 @@ setup(
         "test": [
             "pytest>=8",
             "pytest-twisted>=1.14",
+            "pytest-xdist>=3.6",
             "hypothesis>=6",
             "boto3>=1.35",
             "awscli>=1.36",

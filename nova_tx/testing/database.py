@@ -65,11 +65,12 @@ def tested_database() -> Iterator[Database]:
 
 def _empty(txn: Connection) -> None:
     """Delete every row, and count ids from 1 again."""
+    if txn.dialect.name == "postgresql":  # which looks a quarter of a million of rows up one by one
+        names = ", ".join(table.name for table in metadata.sorted_tables)
+        txn.execute(text(f"TRUNCATE {names} RESTART IDENTITY"))
+        return
     for table in reversed(metadata.sorted_tables):
         found = txn.execute(delete(table)).rowcount
-        if "id" not in table.c or not table.c.id.autoincrement:
-            continue
-        if txn.dialect.name == "postgresql" and table.c.id.type.python_type is int:
-            txn.execute(text(f"ALTER SEQUENCE {table.name}_id_seq RESTART"))
-        elif txn.dialect.name in ("mysql", "mariadb") and found:
+        counted = "id" in table.c and table.c.id.autoincrement
+        if counted and found and txn.dialect.name in ("mysql", "mariadb"):
             txn.execute(text(f"ALTER TABLE {table.name} AUTO_INCREMENT = 1"))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import Any
 
 import pytest
@@ -119,10 +118,8 @@ async def test_create_beside(database: Database) -> None:
 
 
 async def test_create_many(database: Database) -> None:
-    """A thousand networks of 256 addresses take seconds."""
-    began = time.monotonic()
+    """A thousand networks of 256 addresses are made in one go, each address once."""
     made = await database.run(networks.create, "10.0.0.0/8", 1000, 256, "br100")
-    assert time.monotonic() - began < 60
     assert made[999].cidr == "10.3.231.0/24"
     assert await database.read(count) == 256_000
 
