@@ -4,6 +4,7 @@ nova-objectstore: S3 buckets, and the images made of what lies in them.  [spec/0
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from twisted.internet.defer import Deferred, DeferredList
@@ -27,6 +28,7 @@ from nova_tx.objectstore.action import Actions
 from nova_tx.objectstore.arrivals import Arrivals
 from nova_tx.objectstore.bounds import BODY_THREADS
 from nova_tx.objectstore.callers import Callers
+from nova_tx.objectstore.conditions import http_date
 from nova_tx.objectstore.conversion import Conversion
 from nova_tx.objectstore.disk.filesystem import FilesystemStore
 from nova_tx.objectstore.door import Door
@@ -51,6 +53,9 @@ GRACE = 10.0
 _DYING = 5.0
 #: How often clients are looked at in the time that they are given.
 _LOOKS = 8
+
+#: Kept, for requests of the same second are many.
+_date = lru_cache(4)(lambda second: http_date(second).encode())
 
 
 class StreamingSite(TracedSite):
@@ -99,6 +104,8 @@ class StreamingSite(TracedSite):
 
     def serve(self, request: StreamingRequest) -> None:
         """Have a request answered."""
+        # by which clients whose clock is wrong learn how wrong it is  [RFC 9110 section 6.6.1]
+        request.setHeader(b"date", _date(int(self._clock.seconds())))
         serving = Deferred.fromCoroutine(self._serve(request))
         if not serving.called:
             self._running[request] = serving

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+
 import pytest
 from twisted.web.client import PartialDownloadError
 
@@ -27,6 +30,14 @@ async def test_names_of_a_request(door: Asker) -> None:
             assert answer.members["RequestId"] == answer.headers["x-amz-request-id"]
             assert answer.members["HostId"] == answer.headers["x-amz-id-2"]
     assert (len(seen), len(hosts)) == (7, 1)
+
+
+async def test_date(door: Asker) -> None:
+    """Each answer, good or bad, says what time it is, for who has to set a clock by it."""
+    for method, target in (("GET", "/bucket"), ("HEAD", "/bucket/no"), ("GET", "/bucket/no")):
+        answer = await door.ask(method, target, user="")
+        told = parsedate_to_datetime(answer.headers["date"])
+        assert abs((told - datetime.now(UTC)).total_seconds()) < 600
 
 
 @pytest.mark.parametrize(
