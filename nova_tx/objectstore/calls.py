@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from urllib.parse import parse_qsl, unquote_to_bytes
+from urllib.parse import parse_qsl, quote, unquote_to_bytes
 
 from twisted.web.http_headers import Headers
 
@@ -46,6 +46,12 @@ class Call:
         """Whether it is signed as clients did then: version 2."""
         signed = self.headers.get("authorization", "")
         return signed.startswith("AWS ") or "AWSAccessKeyId" in self.query
+
+    def url(self, secure: bool) -> str:
+        """Where the object is, as the client reaches it: by its bucket's host, or by a path."""
+        above = "" if self.signed.host_bucket else f"/{self.bucket}"
+        host = self.headers.get("host", "")
+        return f"http{'s' if secure else ''}://{host}{above}/{quote(self.key)}"
 
     def number(self, name: str, default: int) -> int:
         """

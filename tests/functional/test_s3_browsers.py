@@ -287,6 +287,11 @@ def test_hosts(server: Clients, bucket: str, names: None, version: str) -> None:
     body = _form(post["fields"], b"1")
     status, headers, _ = server.ask("POST", "/", body, **FORM, host=host)
     assert (status, headers["location"]) == (204, f"http://{host}/form")
+    upload = {"Bucket": bucket, "Key": "parts"}
+    upload["UploadId"] = client.create_multipart_upload(**upload)["UploadId"]
+    part = {"ETag": client.upload_part(**upload, PartNumber=1, Body=b"1")["ETag"], "PartNumber": 1}
+    made = client.complete_multipart_upload(**upload, MultipartUpload={"Parts": [part]})
+    assert made["Location"] == f"http://{host}/parts"
     fresh = f"{bucket}-fresh"
     client.create_bucket(Bucket=fresh)
     client.delete_bucket(Bucket=fresh)

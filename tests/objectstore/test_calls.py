@@ -41,6 +41,19 @@ def test_calls() -> None:
     assert (call.bucket, call.key, call.signed.host_bucket) == ("a", "b c", "")
 
 
+@pytest.mark.parametrize(
+    ("host", "path", "secure", "url"),
+    [
+        ("bucket.s3.example.org:3333", b"/a/%C3%BC", False, "http://bucket.s3.example.org:3333/"),
+        ("s3.example.org", b"/bucket/a/%C3%BC", True, "https://s3.example.org/bucket/"),
+    ],
+)
+def test_url(host: str, path: bytes, secure: bool, url: str) -> None:
+    """Where an object is names its bucket once, be it a host or not."""
+    call = read_call(b"POST", path, Headers({b"host": [host.encode()]}), DOMAINS)
+    assert call.url(secure) == f"{url}a/%C3%BC"
+
+
 def test_as_headers() -> None:
     """What could not be a header does not become one."""
     assert as_headers({"x-amz-meta-a": " ü "}) == {"x-amz-meta-a": "ü"}

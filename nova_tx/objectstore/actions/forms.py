@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from urllib.parse import quote, urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from nova_tx.objectstore.access import WRITE, usable
 from nova_tx.objectstore.action import BUCKET, Action, Asked
@@ -74,13 +74,8 @@ class PostObject(Action):
         grants = await asked_grants(self.users, asked, bucket.owner)
         intake = Intake(headers, asked.payload, asked.caller.project, grants, tags)
         facts = await self.store.receive(bucket.name, key, asked.request.body, intake)
-        return _answer(form.fields, _url(call, key, asked.request.isSecure()), call, key, facts)
-
-
-def _url(call: Call, key: str, secure: bool) -> str:
-    above = "" if call.signed.host_bucket else f"/{call.bucket}"
-    host = call.headers.get("host", "")
-    return f"http{'s' if secure else ''}://{host}{above}/{quote(key)}"
+        url = replace(call, key=key).url(asked.request.isSecure())
+        return _answer(form.fields, url, call, key, facts)
 
 
 def _answer(fields: Mapping[str, str], url: str, call: Call, key: str, facts: Facts) -> Answer:

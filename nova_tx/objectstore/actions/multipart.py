@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import closing
 from dataclasses import replace
-from urllib.parse import quote
 
 from nova_tx.objectstore import xml_multipart as xml
 from nova_tx.objectstore.access import READ, WRITE, usable
@@ -217,8 +216,7 @@ class CompleteMultipartUpload(_OfUpload):
         facts = await self.store.complete(
             call.bucket, call.key, call.query[_ID], completion, condition
         )
-        scheme = "https" if asked.request.isSecure() else "http"
-        location = f"{scheme}://{headers.get('host', '')}/{call.bucket}/{quote(call.key)}"
+        location = call.url(asked.request.isSecure())
         return xml_answer(xml.completed(call.bucket, call.key, location, facts))
 
 
