@@ -10,6 +10,7 @@ from nova_tx.objectstore.access import found
 from nova_tx.objectstore.action import Asked
 from nova_tx.objectstore.conditions import is_unchanged
 from nova_tx.objectstore.faults import (
+    AccessDenied,
     InvalidArgument,
     InvalidRequest,
     NotImplementedHere,
@@ -21,6 +22,7 @@ SOURCE = "x-amz-copy-source"
 #: Bytes that can be copied at once.
 MOST_COPIED = 5 * 2**30
 _CONDITION = f"{SOURCE}-if-"
+_OWNER = "x-amz-source-expected-bucket-owner"
 _RANGE = re.compile(r"bytes=([0-9]{1,18})-([0-9]{1,18})\Z")
 
 
@@ -50,13 +52,16 @@ async def source(store: IStore, asked: Asked) -> IFound:
     """
     What a request copies, if the caller may read it and it is as the request says; to be closed.
 
-    @raise BucketNotFound, KeyNotFound, AccessDenied: there is none that the caller may read.
+    @raise BucketNotFound, KeyNotFound, AccessDenied: there is none that the caller may read, or
+        its bucket is another's than the request says.
     @raise PreconditionFailed: it is another one.
     @raise InvalidArgument, NotImplementedHere: by L{source_of}.
     """
     headers = asked.call.headers
-    _, there = await found(store, asked.caller, *source_of(headers))
+    bucket, there = await found(store, asked.caller, *source_of(headers))
     try:
+        if headers.get(_OWNER, bucket.owner) != bucket.owner:
+            raise AccessDenied("Access Denied")
         conditions = {
             name.removeprefix(f"{SOURCE}-"): value
             for name, value in headers.items()

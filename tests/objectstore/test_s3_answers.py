@@ -159,6 +159,17 @@ async def test_expected_owner(door: Asker, owner: str) -> None:
     assert answer.code == ((200, "") if owner == "joe" else (403, "AccessDenied"))
 
 
+@pytest.mark.parametrize("owner", ["joe", "eve"])
+async def test_expected_owner_of_a_source(door: Asker, owner: str) -> None:
+    """Who says whose a bucket must be that is copied from is refused if it is another's."""
+    await door.ask("PUT", "/bucket/key", b"1")
+    upload = (await door.ask("POST", "/bucket/parts?uploads")).members["UploadId"]
+    for target in ("/bucket/copy", f"/bucket/parts?partNumber=1&uploadId={upload}"):
+        source = {"x_amz_copy_source": "/bucket/key", "x_amz_source_expected_bucket_owner": owner}
+        answer = await door.ask("PUT", target, **source)
+        assert answer.code == ((200, "") if owner == "joe" else (403, "AccessDenied"))
+
+
 async def test_headers_come_back(door: Asker) -> None:
     """Standard headers and metadata come back; a signed request may have others told."""
     kept = {"content_type": "text/plain", "cache_control": "no-cache", "x_amz_meta_colour": "ü"}
