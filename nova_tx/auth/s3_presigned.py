@@ -37,7 +37,7 @@ _V4 = (
 )
 #: Of these one says that the query signs the request.
 _MARKS = frozenset(("AWSAccessKeyId", "Signature", *_V4)) - {"X-Amz-Date", "X-Amz-Expires"}
-_NO_HEADERS = frozenset((*(each.lower() for each in _V4), "x-amz-security-token"))
+_NO_HEADERS = frozenset(each.lower() for each in _V4)
 _EXPIRED = "Request has expired"
 
 

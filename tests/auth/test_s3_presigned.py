@@ -95,6 +95,16 @@ def test_headers_in_query() -> None:
     assert headers_in(query) == {"x-amz-acl": "private"}
 
 
+@pytest.mark.parametrize("auth", [HmacV1QueryAuth, S3SigV4QueryAuth])
+def test_session(auth: Any) -> None:
+    """The token of a session is seen in the query, too: who has it is told that there are none."""
+    session = Credentials("key:project", SECRET, "token")
+    more = (60,) if auth is HmacV1QueryAuth else ("s3", "anywhere", 60)
+    request = _signed(auth(session, *more))
+    claim(request, now()).verify(SECRET)
+    assert headers_in(request.query) == {"x-amz-security-token": "token"}
+
+
 def test_headers_sent() -> None:
     """Version 4: headers that were signed have to be sent as they were, and no others."""
     request = _signed(_v4(60), **{"x-amz-acl": "private"})
