@@ -56,18 +56,19 @@ def is_unchanged(headers: Mapping[str, str], facts: Facts) -> bool:
     modified = int(facts.modified)
     if "if-match" in headers:
         if not _names_strongly(headers["if-match"], facts.etag):
-            raise _failed("If-Match")
+            raise failed("If-Match")
     else:
         since = _seconds(headers.get("if-unmodified-since", ""))
         if since is not None and modified > since:
-            raise _failed("If-Unmodified-Since")
+            raise failed("If-Unmodified-Since")
     if "if-none-match" in headers:
         return _names(headers["if-none-match"], facts.etag)
     since = _seconds(headers.get("if-modified-since", ""))
     return since is not None and modified <= since
 
 
-def _failed(condition: str) -> PreconditionFailed:
+def failed(condition: str) -> PreconditionFailed:
+    """What is said of a condition that does not hold, by its header."""
     return PreconditionFailed(
         "At least one of the pre-conditions you specified did not hold", Condition=condition
     )

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from nova_tx.objectstore.access import READ, check_object, not_there
+from nova_tx.objectstore.access import READ, check_object, may, not_there
 from nova_tx.objectstore.calls import Caller
-from nova_tx.objectstore.conditions import is_unchanged
+from nova_tx.objectstore.conditions import failed, is_unchanged
 from nova_tx.objectstore.facts import Bucket, Facts
-from nova_tx.objectstore.faults import NotImplementedHere, PreconditionFailed
+from nova_tx.objectstore.faults import NotImplementedHere
 from nova_tx.objectstore.interfaces import Condition
 
 _NO_MATCH, _MATCH = "if-none-match", "if-match"
@@ -17,16 +17,17 @@ _TIMES = ("if-modified-since", "if-unmodified-since")
 
 def to_replace(headers: Mapping[str, str], caller: Caller, bucket: Bucket) -> Condition | None:
     """
-    On what a request stores an object in a bucket: C{If-None-Match: *} or C{If-Match}.
+    On what a request stores an object in a bucket: C{If-None-Match: *}, C{If-Match}, or the time
+    of the one that is there, which S3 does not ask for; where nothing is, that has none.
 
-    @raise NotImplementedHere: by what S3 has no condition for this.
+    @raise NotImplementedHere: C{If-None-Match} names an ETag.
     """
-    _refuse(headers, *_TIMES)
     if _NO_MATCH in headers:
         if headers[_NO_MATCH].strip() != "*" or _MATCH in headers:
             _refuse(headers, _NO_MATCH)
         return _nothing
-    return matching(headers.get(_MATCH), caller, bucket)
+    wanted = {name: headers[name] for name in (_MATCH, *_TIMES) if name in headers}
+    return _as_wanted(wanted, caller, bucket) if wanted else None
 
 
 def to_remove(headers: Mapping[str, str], caller: Caller, bucket: Bucket) -> Condition | None:
@@ -45,25 +46,23 @@ def matching(etags: str | None, caller: Caller, bucket: Bucket) -> Condition | N
 
     It raises KeyNotFound if there is none, and AccessDenied to who may not know.
     """
-    if etags is None:
-        return None
-    match = {_MATCH: etags}
+    return None if etags is None else _as_wanted({_MATCH: etags}, caller, bucket)
 
+
+def _as_wanted(wanted: Mapping[str, str], caller: Caller, bucket: Bucket) -> Condition:
     def condition(now: Facts | None) -> None:
-        if now is None:
+        if now is not None:
+            if is_unchanged(wanted, check_object(caller, bucket, now, READ)):
+                raise failed("If-Modified-Since")
+        elif _MATCH in wanted or not may(caller, bucket.owner, bucket.grants, READ):
             not_there(caller, bucket)
-        else:
-            is_unchanged(match, check_object(caller, bucket, now, READ))
 
     return condition
 
 
 def _nothing(now: Facts | None) -> None:
     if now is not None:
-        raise PreconditionFailed(
-            "At least one of the pre-conditions you specified did not hold",
-            Condition="If-None-Match",
-        )
+        raise failed("If-None-Match")
 
 
 def _refuse(headers: Mapping[str, str], *names: str) -> None:

@@ -34,6 +34,35 @@ async def test_put_if_it_is_this(door: Asker, content: bytes) -> None:
     assert (await door.ask("GET", "/bucket/key")).body == content
 
 
+EARLY, LATE = http_date(0), http_date(2**31)
+
+
+@pytest.mark.parametrize("content", [b"2", LARGE], ids=["small", "large"])
+async def test_put_by_time(door: Asker, content: bytes) -> None:
+    """If-Unmodified-Since and If-Modified-Since replace an object of such a time alone."""
+
+    async def code(**headers: str) -> tuple[int, str]:
+        await door.ask("PUT", "/bucket/key", b"1")
+        found = await door.ask("PUT", "/bucket/key", content, **headers)
+        there = await door.ask("GET", "/bucket/key")
+        assert there.body == (content if found.status == 200 else b"1")
+        return found.code
+
+    assert await code(if_unmodified_since=LATE) == (200, "")
+    assert await code(if_unmodified_since=EARLY) == (412, "PreconditionFailed")
+    assert await code(if_modified_since=EARLY) == (200, "")
+    assert await code(if_modified_since=LATE) == (412, "PreconditionFailed")
+    assert await code(if_unmodified_since="whenever") == (200, "")
+    assert await code(if_match=RIGHT, if_unmodified_since=EARLY) == (200, "")
+    assert await code(if_match=WRONG, if_unmodified_since=LATE) == (412, "PreconditionFailed")
+    # what is not there has no time
+    for name, since in (
+        ("one", {"if_unmodified_since": EARLY}),
+        ("other", {"if_modified_since": LATE}),
+    ):
+        assert (await door.ask("PUT", f"/bucket/{name}", content, **since)).status == 200
+
+
 async def test_delete_if_it_is_this(door: Asker) -> None:
     """If-Match removes the object of that ETag alone; * any, if there is one."""
     for etag in (RIGHT, "*"):
@@ -51,7 +80,6 @@ async def test_delete_if_it_is_this(door: Asker) -> None:
     [
         ("PUT", {"if_none_match": RIGHT}),
         ("PUT", {"if_none_match": "*", "if_match": RIGHT}),
-        ("PUT", {"if_unmodified_since": http_date(0)}),
         ("DELETE", {"if_none_match": "*"}),
         ("DELETE", {"if_modified_since": http_date(0)}),
         ("DELETE", {"x_amz_if_match_size": "1"}),
@@ -64,7 +92,7 @@ async def test_no_such_condition(door: Asker, method: str, headers: dict[str, st
 
 
 async def test_who_may_not_read_learns_nothing(door: Asker) -> None:
-    """If-Match tells those who may write alone neither what is there nor whether it is."""
+    """A condition tells those who may write alone neither what is there nor whether it is."""
     grant = {"x_amz_grant_write": "id=eve"}
     await door.ask("PUT", "/theirs", **grant)
     await door.ask("PUT", "/theirs/key", b"1")
@@ -73,6 +101,11 @@ async def test_who_may_not_read_learns_nothing(door: Asker) -> None:
             for etag in (RIGHT, WRONG):
                 answer = await door.ask(method, f"/theirs/{key}", body, user="eve", if_match=etag)
                 assert answer.code == (403, "AccessDenied")
+        for since in (EARLY, LATE):
+            answer = await door.ask(
+                "PUT", f"/theirs/{key}", b"2", user="eve", if_unmodified_since=since
+            )
+            assert answer.code == (403, "AccessDenied")
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
@@ -100,6 +133,9 @@ async def test_copy(door: Asker) -> None:
     first = await door.ask("PUT", "/bucket/copy", if_none_match="*", **source)
     again = await door.ask("PUT", "/bucket/copy", if_none_match="*", **source)
     assert (first.status, again.code) == (200, (412, "PreconditionFailed"))
+    for since in ({"if_unmodified_since": EARLY}, {"if_modified_since": LATE}):
+        answer = await door.ask("PUT", "/bucket/copy", **since, **source)
+        assert answer.code == (412, "PreconditionFailed")
 
 
 async def test_parts(door: Asker) -> None:
@@ -113,6 +149,8 @@ async def test_parts(door: Asker) -> None:
     await door.ask("PUT", "/bucket/key", b"1")
     target = f"/bucket/key?uploadId={upload}"
     refused = await door.ask("POST", target, body, if_none_match="*")
+    assert refused.code == (412, "PreconditionFailed")
+    refused = await door.ask("POST", target, body, if_unmodified_since=EARLY)
     assert refused.code == (412, "PreconditionFailed")
     assert (await door.ask("GET", "/bucket/key")).body == b"1"
     assert (await door.ask("POST", target, body, if_match=RIGHT)).status == 200
