@@ -249,9 +249,9 @@ def _moment(text: str) -> datetime:
         pass
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+        return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
+    except (ValueError, OverflowError):
         raise AuthFailure("the request has no valid Date or x-amz-date header") from None
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).astimezone(UTC)
 
 
 def v2_signature(secret: str, request: S3Request) -> str:

@@ -27,7 +27,7 @@ def _http_date(seconds: int) -> str:
 def _seconds(text: str) -> float | None:
     try:
         found = parsedate_to_datetime(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 

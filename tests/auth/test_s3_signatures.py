@@ -119,6 +119,8 @@ def test_expired(auth: object, minutes: int) -> None:
         ("Basic a:b", "Sun, 22 Nov 2026 00:00:00 GMT", InvalidInput),
         ("AWS key:signature", "", AuthFailure),
         ("AWS key:signature", "yesterday", AuthFailure),
+        ("AWS key:signature", "Fri, 31 Dec 9999 23:59:59 -2300", AuthFailure),
+        ("AWS key:signature", "Fri, 99999999999 Dec 2010 23:59:59 GMT", AuthFailure),
         ("AWS4-HMAC-SHA256 Credential=a/b/c/d/aws4_request", "", MalformedAuthorization),
         (
             "AWS4-HMAC-SHA256 Credential=a/20261122/c/d/aws4_request,SignedHeaders=date,"

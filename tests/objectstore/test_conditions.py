@@ -25,6 +25,7 @@ BEFORE, THEN, AFTER = (http_date(1_000_000 + seconds) for seconds in (-1, 0, 1))
         ({"if-modified-since": BEFORE}, False),
         ({"if-modified-since": THEN}, True),
         ({"if-modified-since": "nonsense"}, False),
+        ({"if-modified-since": "Thu, 01 Jan 1970 00:00:00 +99999999999999999999"}, False),
         ({"if-match": '"abc"'}, False),
         ({"if-unmodified-since": THEN}, False),
         ({"if-match": "abc"}, False),
