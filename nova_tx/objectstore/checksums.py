@@ -16,7 +16,7 @@ def asked_algorithm(headers: Mapping[str, str]) -> str:
     """
     The algorithm that is asked for, in lower case; empty if none is.
 
-    @raise InvalidRequest, NotImplementedHere: there is none of that name.
+    @raise InvalidRequest: there is none of that name.
     """
     name = headers.get(_ALGORITHM, "").strip().lower()
     if name:

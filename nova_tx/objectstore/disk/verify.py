@@ -12,7 +12,7 @@ from nova_tx.objectstore.composites import composite, etag_of
 from nova_tx.objectstore.digests import Digest, new_digest
 from nova_tx.objectstore.disk.files import runs_of, within
 from nova_tx.objectstore.facts import Facts
-from nova_tx.objectstore.faults import NotImplementedHere
+from nova_tx.objectstore.faults import InvalidRequest
 from nova_tx.objectstore.uploads import Part
 
 _PIECE = 2**20
@@ -32,7 +32,7 @@ class _Digests:
         for name in checksums:
             try:
                 self._others[name] = new_digest(name)
-            except NotImplementedHere:
+            except InvalidRequest:
                 continue
 
     def update(self, data: bytes) -> None:

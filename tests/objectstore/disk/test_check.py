@@ -116,6 +116,16 @@ def test_checksum_of_a_collision(store: Store, tmp_path: Path) -> None:
     assert _check(store, tmp_path) == [("bucket/key", True)]
 
 
+def test_checksum_of_tomorrow(store: Store, tmp_path: Path) -> None:
+    """A checksum that this version can't compute is passed over, and the rest is looked at."""
+    facts = replace(_facts(CONTENT), checksums={"crc128": "AAAA"})
+    assert store.put([New("bucket", "later", CONTENT, facts)]) == [None]
+    assert _check(store, tmp_path) == []
+    facts = replace(facts, etag="0" * 32)
+    assert store.put([New("bucket", "later", CONTENT, facts)]) == [None]
+    assert _check(store, tmp_path) == [("bucket/later", True)]
+
+
 def test_leftovers(store: Store, tmp_path: Path) -> None:
     """What only takes room is named as that; what may be somebody's work is not."""
     top = _objects(tmp_path)
