@@ -228,9 +228,16 @@ class UnexpectedContent(NovaError):
 
 
 class BadRequest(NovaError):
-    """A browser asks for nothing that could be answered."""
+    """A browser asks for nothing that could be answered, or what was sent is no request."""
 
     code = "BadRequest"
+    status = 400
+
+
+class HeadTooLong(NovaError):
+    """The first line of a request and its headers are longer than any may be."""
+
+    code = "RequestHeaderSectionTooLarge"
     status = 400
 
 

@@ -10,11 +10,13 @@ body that was refused is read, the time is the same.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable
 from typing import Any
 
 from twisted.web.http import HTTPChannel
 
+from nova_tx.objectstore.malformed import malformed_answer
 from nova_tx.objectstore.request import StreamingRequest
 
 #: Bytes that have to come or go in the time a client is given.
@@ -77,3 +79,16 @@ class Channel(HTTPChannel):
     def resetTimeout(self) -> None:
         if not (self.requests or self._buffer):
             super().resetTimeout()
+
+    def lineLengthExceeded(self, line: bytes) -> None:
+        self._refuse(True)
+
+    def _respondToBadRequestAndDisconnect(self) -> None:
+        too_many = self._receivedHeaderCount > self.maxHeaders
+        self._refuse(too_many or self._receivedHeaderSize > self.totalHeadersSize)
+
+    def _refuse(self, too_long: bool) -> None:
+        """Answer what is no request, unless that would be taken for another answer."""
+        if not self.requests or (len(self.requests) == 1 and not self.requests[0].startedWriting):
+            self.write(malformed_answer(time.time(), too_long))
+        self.loseConnection()

@@ -11,6 +11,7 @@ import signal
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +21,7 @@ from botocore.exceptions import ClientError
 from twisted.internet.defer import Deferred
 from twisted.internet.threads import deferToThread
 
+from nova_tx.auth.s3_signatures import sign
 from nova_tx.context import RequestContext
 from nova_tx.errors import Unavailable
 from nova_tx.flags import S3Flags
@@ -255,6 +257,38 @@ def test_strangers(server: Server) -> None:
     assert b"<Code>AccessDenied</Code>" in answer.read()
     assert answer.headers["x-amz-request-id"]
     connection.close()
+
+
+def test_no_requests(server: Server) -> None:
+    """What is no HTTP, or too long, is answered as S3 does, and leaves nothing."""
+    server.boto3().create_bucket(Bucket="bucket")
+    long = "RequestHeaderSectionTooLarge"
+    for lines, code in (
+        (["GET"], "BadRequest"),
+        (["GET / HTTP/1.1", "no colon"], "BadRequest"),
+        (["PUT /bucket/key HTTP/1.1", "content-length: -1"], "BadRequest"),
+        (["PUT /bucket/key HTTP/1.1", "content-length: 1", "content-length: 2"], "BadRequest"),
+        (["GET / HTTP/1.1", *(f"a: {'b' * 8000}" for _ in range(3))], long),
+        (["GET / HTTP/1.1", *("a: b" for _ in range(501))], long),
+        ([f"GET /{'a' * 20_000} HTTP/1.1"], long),
+    ):
+        with server.endpoint.connect() as connection:
+            connection.sendall("\r\n".join([*lines, "", ""]).encode())
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            said = answer.read().decode()
+        assert (answer.status, f"<Code>{code}</Code>" in said) == (400, True), lines[0][:40]
+        assert f"<RequestId>{answer.headers['x-amz-request-id']}</RequestId>" in said
+    coding = "STREAMING-UNSIGNED-PAYLOAD-TRAILER"
+    more = {"x-amz-decoded-content-length": "4"}
+    now, path = datetime.now(UTC), "/bucket/key"
+    fields = sign("PUT", "127.0.0.1", path, (), ACCESS, SECRET, now, coding, more=more)
+    lines = ["PUT /bucket/key HTTP/1.1", "transfer-encoding: chunked"]
+    lines += [f"{name}: {each}" for name, each in fields.items()]
+    with server.endpoint.connect() as connection:
+        connection.sendall("\r\n".join([*lines, "", "4", "1234", "no size", ""]).encode())
+        assert b"<Code>BadRequest</Code>" in b"".join(iter(lambda: connection.recv(65536), b""))
+    assert "Contents" not in server.boto3().list_objects(Bucket="bucket")
 
 
 def test_continue(server: Server) -> None:
