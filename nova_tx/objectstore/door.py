@@ -11,26 +11,7 @@ from twisted.logger import Logger
 
 from nova_tx.access_log import trace
 from nova_tx.context import RequestContext
-from nova_tx.errors import (
-    AuthFailure,
-    Duplicate,
-    DuplicateImageName,
-    ForeignImage,
-    ImageError,
-    ImageNotFound,
-    ImageUnavailable,
-    InvalidInput,
-    InvalidLaunchPermission,
-    MalformedPayload,
-    NovaError,
-    PayloadMismatch,
-    ProjectNotFound,
-    RequestExpired,
-    TooManyRequests,
-    Unauthorized,
-    Unavailable,
-    UserNotFound,
-)
+from nova_tx.errors import NovaError, TooManyRequests
 from nova_tx.gate import Gate
 from nova_tx.ids import REQUEST_ID_HEADER
 from nova_tx.objectstore import xml
@@ -43,30 +24,9 @@ from nova_tx.objectstore.faults import AccessDenied, Damaged, InsufficientStorag
 from nova_tx.objectstore.images import NAME, Images
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.request import StreamingRequest
-from nova_tx.objectstore.telling import HOST_ID, members
+from nova_tx.objectstore.telling import HOST_ID, members, s3_word
 
 _log = Logger()
-
-#: S3's code and status where they are not the class's own; the first that fits.
-_S3_WORDS: tuple[tuple[type[NovaError], str, int], ...] = (
-    (UserNotFound, "InvalidAccessKeyId", 403),
-    (ProjectNotFound, "AccessDenied", 403),
-    (AuthFailure, "AccessDenied", 403),
-    (ForeignImage, "NotImageOwner", 403),
-    (Unauthorized, "AccessDenied", 403),
-    (RequestExpired, "RequestTimeTooSkewed", 403),
-    (ImageNotFound, ImageNotFound.code, 404),
-    (ImageUnavailable, ImageUnavailable.code, 409),
-    (ImageError, "InvalidImage", 400),
-    (DuplicateImageName, DuplicateImageName.code, 409),
-    (Duplicate, "ImageAlreadyExists", 409),
-    (PayloadMismatch, PayloadMismatch.code, 400),
-    (MalformedPayload, MalformedPayload.code, 400),
-    (InvalidLaunchPermission, InvalidLaunchPermission.code, 400),
-    (InvalidInput, "InvalidArgument", 400),
-    (TooManyRequests, "SlowDown", 503),
-    (Unavailable, "ServiceUnavailable", 503),
-)
 
 
 class Door:
@@ -160,10 +120,7 @@ def _undeclared(error: Exception, request_id: str) -> NovaError:
 def _fault(
     error: NovaError, call: Call | None, request: StreamingRequest, request_id: str
 ) -> Answer:
-    code, status = next(
-        ((code, status) for kind, code, status in _S3_WORDS if isinstance(error, kind)),
-        (error.code, error.status),
-    )
+    code, status = s3_word(error)
     path = request.uri.partition(b"?")[0].decode("utf-8", "replace")
     more = members(error, call)
     return xml_answer(xml.error(code, str(error), path, request_id, HOST_ID, more), status)

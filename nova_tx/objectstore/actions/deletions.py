@@ -15,12 +15,14 @@ from nova_tx.objectstore.calls import Caller
 from nova_tx.objectstore.documents import document
 from nova_tx.objectstore.facts import Bucket
 from nova_tx.objectstore.faults import (
+    Damaged,
     InvalidArgument,
     MalformedXML,
     NotImplementedHere,
 )
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.preconditions import matching
+from nova_tx.objectstore.telling import s3_word
 from nova_tx.objectstore.xml_read import Element
 from nova_tx.objectstore.xml_write import document as xml_document
 from nova_tx.objectstore.xml_write import element, leaf
@@ -28,7 +30,6 @@ from nova_tx.objectstore.xml_write import element, leaf
 _log = Logger()
 
 _MOST = 1000
-#: Bytes of a document that names so many of the longest keys.
 #: What only directory buckets know.
 _ELSEWHERE = ("LastModifiedTime", "Size")
 
@@ -93,7 +94,7 @@ def _result(keys: Sequence[str], results: Sequence[Exception | None], quiet: boo
 
 
 def _told(error: Exception) -> tuple[str, str]:
-    if isinstance(error, NovaError):
-        return error.code, str(error)
+    if isinstance(error, NovaError) and not isinstance(error, Damaged):
+        return s3_word(error)[0], str(error)
     _log.error("an object could not be removed: {error!r}", error=error)
     return NovaError.code, "an internal error occurred"
