@@ -97,3 +97,49 @@ def test_what_does_not_fit_is_refused_and_leaves_nothing(narrow: Narrow) -> None
     narrow.s3.delete_object(Bucket="bucket", Key="first")
     narrow.put("second", MIB[: 2**19])
     assert "second" in narrow.listed()
+
+
+def test_what_else_needs_room(narrow: Narrow) -> None:
+    """On a full disk parts, copies and tags are refused alike, and all that was there stays."""
+    narrow.put("first", MIB)
+    upload = {"Bucket": "bucket", "Key": "parts"}
+    upload["UploadId"] = narrow.s3.create_multipart_upload(**upload)["UploadId"]
+    big, last = bytes(5 * 2**20), b"last"
+    parts = [narrow.s3.upload_part(**upload, PartNumber=1, Body=big)]
+    parts.append(narrow.s3.upload_part(**upload, PartNumber=2, Body=last))
+    source = {"Bucket": "bucket", "Key": "first"}
+    narrow.put("filled", bytes(2**20 + 2**19))
+    for number in range(1000):  # what is left, a page at a time
+        try:
+            narrow.put(f"page-{number:03}", b"")
+        except ClientError:
+            break
+    s3 = narrow.s3
+    for call, more in (
+        (s3.upload_part, {**upload, "PartNumber": 2, "Body": MIB}),
+        (s3.upload_part, {**upload, "PartNumber": 2, "Body": b"another"}),
+        (s3.upload_part_copy, {**upload, "PartNumber": 2, "CopySource": source}),
+        (s3.copy_object, {"Bucket": "bucket", "Key": "filled", "CopySource": source}),
+        (s3.put_object_tagging, {**source, "Tagging": {"TagSet": [{"Key": "a", "Value": "b"}]}}),
+        (s3.create_multipart_upload, {"Bucket": "bucket", "Key": "more"}),
+        (s3.create_bucket, {"Bucket": "another"}),
+    ):
+        with pytest.raises(ClientError) as caught:
+            call(**more)
+        answer = caught.value.response
+        assert answer["Error"]["Code"] == "InsufficientStorage", call
+        assert answer["ResponseMetadata"]["HTTPStatusCode"] == 507
+    assert narrow.left_over() == []
+    assert [each["Name"] for each in s3.list_buckets()["Buckets"]] == ["bucket"]
+    assert s3.get_object_tagging(**source)["TagSet"] == []
+    assert s3.head_object(Bucket="bucket", Key="filled")["ContentLength"] == 2**20 + 2**19
+    listed = s3.list_parts(**upload)["Parts"]
+    assert [(each["Size"], each["ETag"]) for each in listed] == [
+        (len(body), part["ETag"]) for body, part in zip((big, last), parts, strict=True)
+    ]
+    pages = [{"Key": each} for each in narrow.listed() if each.startswith("page-")]
+    removed = s3.delete_objects(Bucket="bucket", Delete={"Objects": pages})
+    assert len(removed["Deleted"]) == len(pages) > 0
+    named = [{"ETag": part["ETag"], "PartNumber": at} for at, part in enumerate(parts, 1)]
+    s3.complete_multipart_upload(**upload, MultipartUpload={"Parts": named})
+    assert s3.get_object(Bucket="bucket", Key="parts")["Body"].read() == big + last
