@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
 import time
 from typing import Any
@@ -25,7 +24,7 @@ def _announced_md5(headers: dict[str, str]) -> bytes | None:
         return None
     try:
         found = base64.b64decode(text, validate=True)
-    except binascii.Error:
+    except ValueError:  # binascii.Error is one
         found = b""
     if len(found) != 16:
         raise InvalidDigest("Content-MD5 is not the base64 of an MD5")

@@ -107,6 +107,7 @@ async def test_date(door: Asker) -> None:
             {"Header": "x-amz-server-side-encryption"},
         ),
         ("PUT", "/bucket/new", {"content_md5": "x"}, (400, "InvalidDigest"), {}),
+        ("PUT", "/bucket/new", {"content_md5": "ü"}, (400, "InvalidDigest"), {}),
         ("PUT", "/bucket/new", {"x_amz_security_token": "x"}, (400, "InvalidToken"), {}),
         ("GET", "/bucket/%FF", {}, (400, "InvalidURI"), {"Resource": "/bucket/%FF"}),
     ],
