@@ -80,6 +80,13 @@ class Channel(HTTPChannel):
         if not (self.requests or self._buffer):
             super().resetTimeout()
 
+    def headerReceived(self, line: bytes) -> bool:
+        try:
+            return bool(super().headerReceived(line))
+        except ValueError:  # a length of more digits than Python reads
+            self._respondToBadRequestAndDisconnect()
+            return False
+
     def lineLengthExceeded(self, line: bytes) -> None:
         self._refuse(True)
 
