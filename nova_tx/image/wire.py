@@ -111,7 +111,7 @@ def tags_from_wire(body: bytes) -> dict[str, str]:
 
     @raise ValueError: it is not of that form.
     """
-    found = json.loads(body)["tags"] if body else {}
+    found = _said(body)["tags"] if body else {}
     if not isinstance(found, dict) or not all(isinstance(each, str) for each in found.values()):
         raise ValueError("tags are texts by their keys")
     return found
@@ -136,12 +136,13 @@ def change_to_wire(wanted: ImageChange) -> dict[str, object]:
     }
 
 
-def change_from_wire(said: object) -> ImageChange:
+def change_from_wire(body: bytes) -> ImageChange:
     """
-    The change that JSON tells of.
+    The change that a body tells of.
 
-    @raise ValueError: something is of the wrong type.
+    @raise ValueError: it is no JSON, or something in it is of the wrong type.
     """
+    said = _said(body)
     if not isinstance(said, dict):
         raise ValueError("the change is no object")
     values: dict[str, Any] = {}
@@ -154,3 +155,17 @@ def change_from_wire(said: object) -> ImageChange:
             raise ValueError(f"{word} is {value!r}")
         values[name] = tuple(texts) if wanted is list else value
     return ImageChange(**values)
+
+
+def _said(body: bytes) -> Any:
+    """
+    What JSON says.
+
+    @raise ValueError: it is none, too deep to be read, or has a text that nobody can write.
+    """
+    try:
+        found = json.loads(body)
+        json.dumps(found, ensure_ascii=False).encode()
+    except RecursionError:
+        raise ValueError("it is too deep") from None
+    return found

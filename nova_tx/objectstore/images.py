@@ -178,7 +178,7 @@ def _wanted(call: Call, content: bytes) -> ImageChange:
     """What a POST changes: as its body says, or its query, as Bexar's did."""
     if content:
         try:
-            return change_from_wire(json.loads(content))
+            return change_from_wire(content)
         except ValueError as error:
             raise InvalidInput(f"the body is no change of an image: {error}") from None
     operation = call.query.get("operation")

@@ -73,6 +73,8 @@ async def test_no_image_no_tags(running: RunningObjectstore) -> None:
         b'{"tags": ["a"]}',
         b'{"tags": {"a": 1}}',
         b'{"tags": {"": "a"}}',
+        b'{"tags": {"a": "\\ud800"}}',
+        b"[" * 100_000,
         b"\xff",
     ],
 )
