@@ -184,6 +184,31 @@ async def test_headers_come_back(door: Asker) -> None:
     assert answer.code == (400, "InvalidArgument")
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cache-control",
+        "content-disposition",
+        "content-encoding",
+        "content-language",
+        "content-type",
+        "expires",
+    ],
+)
+async def test_standard_headers(door: Asker, name: str) -> None:
+    """Each of the standard headers is kept, copied with the object, and told otherwise if asked."""
+    await door.ask("PUT", "/bucket/key", b"123", **{name.replace("-", "_"): "kept"})
+    await door.ask("PUT", "/bucket/copy", x_amz_copy_source="/bucket/key")
+    for method in ("GET", "HEAD"):
+        for key in ("key", "copy"):
+            told = (await door.ask(method, f"/bucket/{key}")).headers
+            assert told[name] == "kept"
+        told = (await door.ask(method, f"/bucket/key?response-{name}=another")).headers
+        assert told[name] == "another"
+        part = await door.ask(method, f"/bucket/key?response-{name}=other", range="bytes=1-1")
+        assert (part.status, part.headers[name]) == (206, "other")
+
+
 async def test_anybody_has_nothing_else_told(door: Asker) -> None:
     """Who does not sign is not told other headers than the owner's."""
     await door.ask("PUT", "/bucket/key", b"1", x_amz_acl="public-read")

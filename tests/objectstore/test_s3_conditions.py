@@ -138,6 +138,32 @@ async def test_copy(door: Asker) -> None:
         assert answer.code == (412, "PreconditionFailed")
 
 
+@pytest.mark.parametrize(
+    ("condition", "holds", "fails"),
+    [
+        ("if_match", RIGHT, WRONG),
+        ("if_none_match", WRONG, RIGHT),
+        ("if_modified_since", EARLY, LATE),
+        ("if_unmodified_since", LATE, EARLY),
+    ],
+)
+async def test_copy_if(door: Asker, condition: str, holds: str, fails: str) -> None:
+    """An object, and a part, is copied only of a source that is as each condition says."""
+    await door.ask("PUT", "/bucket/key", b"1")
+    upload = (await door.ask("POST", "/bucket/parts?uploads")).members["UploadId"]
+    for target in ("/bucket/copy", f"/bucket/parts?partNumber=1&uploadId={upload}"):
+        for value, code in ((fails, (412, "PreconditionFailed")), (holds, (200, ""))):
+            headers = {"x_amz_copy_source": "/bucket/key", f"x_amz_copy_source_{condition}": value}
+            assert (await door.ask("PUT", target, **headers)).code == code
+    # the ETag says more than the time
+    for headers in (
+        {"x_amz_copy_source_if_match": RIGHT, "x_amz_copy_source_if_unmodified_since": EARLY},
+        {"x_amz_copy_source_if_none_match": WRONG, "x_amz_copy_source_if_modified_since": LATE},
+    ):
+        answer = await door.ask("PUT", "/bucket/copy", x_amz_copy_source="/bucket/key", **headers)
+        assert answer.status == 200
+
+
 async def test_parts(door: Asker) -> None:
     """Parts replace an object only if that is the wanted one; the upload goes on until then."""
     upload = (await door.ask("POST", "/bucket/key?uploads")).members["UploadId"]
