@@ -56,7 +56,7 @@ def not_copied(error: BaseException) -> str:
     """What to say of an image whose disk could not be copied, or not be brought."""
     if isinstance(error, VirtError):
         return "The disk of the instance could not be copied"
-    return "The copy of the instance's disk could not be stored"
+    return "The copy of the instance's disk could not be stored; make the image again"
 
 
 def _within(text: str) -> str:

@@ -28,6 +28,7 @@ from nova_tx.errors import (
 from nova_tx.flags import GlanceFlags, ImageFlags, S3Flags
 from nova_tx.image.formats import check_raw
 from nova_tx.image.glance_client import Glance
+from nova_tx.image.glance_delivery import GlanceDelivery
 from nova_tx.image.glance_shelf import GlanceShelf, not_found
 from nova_tx.image.interfaces import IDepot, IImages
 from nova_tx.image.objectstore import ObjectstoreImages
@@ -51,7 +52,8 @@ class GlanceImages:
         reactor: Any,
     ) -> None:
         self._glance = Glance(glance, reactor)
-        self._shelf = GlanceShelf(self._glance)
+        self._delivery = GlanceDelivery(self._glance, reactor)
+        self._shelf = GlanceShelf(self._glance, self._delivery)
         self._objectstore = ObjectstoreImages(s3, users, reactor)
         self._rows = ImageRows(database, users)
         self._database = database
@@ -134,9 +136,13 @@ class GlanceImages:
 
     async def abandon(self, context: RequestContext, image_id: str, reason: str) -> None:
         try:
-            await self._rows.abandon(context, image_id, reason)
+            row = await self._rows.owned(context, image_id)
         except ImageNotFound:
             await self._shelf.owned(context, image_id)
+            return
+        if row.state == images.PENDING:
+            await self._delivery.discard(image_id, row.owner)  # of an upload that broke off
+        await self._rows.abandon(context, image_id, reason)
 
     # What becomes of it.
 
@@ -182,18 +188,18 @@ class GlanceImages:
             while current is not None:
                 if current.state != image.state:
                     raise ImageUnavailable(f"image {image.id} is {current.state}")
-                uploaded |= await self._shelf.deliver(current, path)
+                uploaded |= await self._delivery.deliver(current, path)
                 current = await self._database.run(settled_images.settle, current)
         except (ImageNotFound, ImageUnavailable):
             if uploaded:
-                await self._shelf.discard(image.id, image.owner)
+                await self._delivery.discard(image.id, image.owner)
             raise
 
     async def discard(self, image_id: str) -> None:
         """See L{IDepot.discard}."""
         owner = await self._database.read(settled_images.owner, image_id)
         if owner is not None:
-            await self._shelf.discard(image_id, owner)
+            await self._delivery.discard(image_id, owner)
 
 
 def _check_size(path: str, most: int) -> None:

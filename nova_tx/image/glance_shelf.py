@@ -1,36 +1,22 @@
-"""What is in Glance, as this cloud has it: whose it is, who sees it, and how it gets there."""
+"""What is in Glance, as this cloud has it: whose it is, and who sees it."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterable
-from typing import Any, TypeVar
+from collections.abc import Iterable
 
-from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, gatherResults
 from twisted.internet.threads import deferToThread
 
 from nova_tx.context import RequestContext
-from nova_tx.errors import (
-    Duplicate,
-    ForeignImage,
-    ImageError,
-    ImageNotFound,
-    ImageUnavailable,
-    Unauthorized,
-    Unavailable,
-    WrongState,
-)
+from nova_tx.errors import ForeignImage, ImageNotFound, ImageUnavailable, Unavailable, WrongState
 from nova_tx.image import glance_wire as wire
 from nova_tx.image.formats import check_raw
-from nova_tx.image.glance_client import Asker, Glance, asker
+from nova_tx.image.glance_client import Glance, asker
+from nova_tx.image.glance_delivery import GlanceDelivery, together
 from nova_tx.image.glance_ids import from_uuid, to_uuid
 from nova_tx.image.glance_wire import Said
 from nova_tx.image.permissions import changed, may_change, may_see, seen
 from nova_tx.model.images import Image, ImageChange
 
-T = TypeVar("T")
-
-#: Requests that one question makes to Glance at once.
-_AT_ONCE = 10
 #: Ids that one request names.
 _IDS = 50
 _TRIES = 3
@@ -44,8 +30,9 @@ class GlanceShelf:
     fetched for, those whose it is or to whom it was opened.
     """
 
-    def __init__(self, glance: Glance) -> None:
+    def __init__(self, glance: Glance, delivery: GlanceDelivery) -> None:
         self._glance = glance
+        self._delivery = delivery
 
     # Who asks sees.
 
@@ -59,10 +46,16 @@ class GlanceShelf:
         """
         The images that the caller may see; of these ids only, if any are given.
 
+        Those that others gave to the community are seen by who names them.
+
         @param but: ids of images that are passed over.
         """
-        found = [each for each in await self._said(context, ids, filters) if _id(each) not in but]
-        images = await _together(self._seen(context, each) for each in found)
+        found = [
+            each
+            for each in await self._said(context, ids, {"visibility": "all", **filters})
+            if _id(each) not in but and (ids or not wire.of_community(each, context.project))
+        ]
+        images = await together(self._seen(context, each) for each in found)
         return tuple(image for image in images if image is not None)
 
     async def _said(
@@ -73,7 +66,7 @@ class GlanceShelf:
             return await self._glance.list(who, **filters)
         uuids = [uuid for uuid in map(to_uuid, ids) if uuid is not None]
         some = [uuids[first : first + _IDS] for first in range(0, len(uuids), _IDS)]
-        answers = await _together(
+        answers = await together(
             self._glance.list(who, id=f"in:{','.join(each)}", **filters) for each in some
         )
         return [said for answer in answers for said in answer]
@@ -110,8 +103,8 @@ class GlanceShelf:
         return seen(context, image) if may_see(context, image) else None
 
     async def _members(self, context: RequestContext, said: Said) -> tuple[str, ...]:
-        """Who an image is shared with, if nothing but Glance's own word says that."""
-        if said.get("visibility") != wire.SHARED or wire.PROJECTS in said:
+        """Who an image is shared with."""
+        if said.get("visibility") != wire.SHARED:
             return ()
         if self._glance.believes and not (context.is_admin or said["owner"] == context.project):
             return (str(context.project),)  # else it would not have been shown
@@ -137,85 +130,17 @@ class GlanceShelf:
             said, image = await self.owned(context, image_id)
             before, after = wire.changeable(image), wire.changeable(changed(image, wanted))
             differing = {name: after[name] for name in after if after[name] != before[name]}
+            if "visibility" in differing:  # what says who may launch it is another then
+                differing[wire.PROJECTS] = after[wire.PROJECTS]
             try:
-                return await self._write(said, differing)
+                return await self._delivery.write(said, differing)
             except WrongState:  # another one changes it
                 continue
         raise Unavailable(f"image {image_id} is changed by many")
 
     async def remove(self, context: RequestContext, image_id: str) -> None:
         """As L{IImages.deregister}."""
-        await self._delete((await self.owned(context, image_id))[0])
-
-    # Between its rows and Glance.
-
-    async def discard(self, image_id: str, owner: str) -> None:
-        """Keep nothing of an image, if it is its owner's."""
-        uuid = to_uuid(image_id)
-        said = None if uuid is None else await self._glance.get(_ours(owner), uuid)
-        if said is not None and said.get("owner") == owner:
-            await self._delete(said)
-
-    async def _delete(self, said: Said) -> None:
-        try:
-            await self._glance.delete(_ours(said["owner"]), said["id"])
-        except ImageNotFound:
-            pass
-
-    async def deliver(self, image: Image, path: str) -> bool:
-        """
-        Have an image in Glance, with its file and all that is known of it.
-
-        Returns whether the file was uploaded now: it may have been there.
-        """
-        uuid, who = to_uuid(image.id), _ours(image.owner)
-        if uuid is None:
-            raise ImageError(f"no image in Glance can be called {image.id}")
-        try:
-            said = await self._glance.get(who, uuid)
-            if said is None:
-                said = await self._glance.create(who, wire.new(image))
-            elif said.get("owner") != image.owner:
-                raise Duplicate("")
-        except Duplicate:
-            raise ImageError(f"Glance has, or had, another image {image.id}") from None
-        uploaded = said.get("status") == "queued"
-        try:
-            if uploaded:
-                await self._glance.upload(who, uuid, path)
-                said = await self._glance.get(who, uuid) or {}
-            if said.get("status") != "active":
-                raise Unavailable(f"image {image.id} is {said.get('status')} in Glance")
-            await self._glance.check(said, path)
-            await self._write(said, wire.write(image))
-        except WrongState as error:
-            raise Unavailable(str(error)) from None
-        except Unauthorized as error:
-            raise ImageError(str(error)) from None
-        return uploaded
-
-    async def _write(self, said: Said, wanted: dict[str, Any]) -> None:
-        """
-        Make of an image in Glance what is wanted, members last: for us they do not count.
-
-        @raise WrongState: it was changed meanwhile.
-        """
-        uuid, who = said["id"], _ours(said["owner"])
-        changes = wire.patch(said, wanted)
-        if changes:
-            said = await self._glance.patch(who, uuid, changes)
-        if said.get("visibility") == wire.SHARED:
-            there, needed = (
-                set(await self._glance.members(who, uuid)),
-                set(wire.projects(said) or ()),
-            )
-            await _together(self._glance.unshare(who, uuid, each) for each in there - needed)
-            await _together(self._glance.share(who, uuid, each) for each in needed - there)
-
-
-def _ours(owner: str) -> Asker:
-    """This cloud itself, which has seen to it that who asks may do that."""
-    return Asker("nova", owner, True)
+        await self._delivery.remove((await self.owned(context, image_id))[0])
 
 
 def _read(said: Said, members: tuple[str, ...]) -> Image:
@@ -235,21 +160,3 @@ def _id(said: Said) -> str:
 def not_found(image_id: str) -> ImageNotFound:
     """What is said of an image that is not there for who asks."""
     return ImageNotFound(f"The image id '{image_id}' does not exist")
-
-
-async def _together(works: Iterable[Awaitable[T]]) -> list[T]:
-    """What they come to, some at once; the first failure is raised as it is."""
-    some = DeferredSemaphore(_AT_ONCE)
-
-    async def one(work: Awaitable[T]) -> T:
-        async with some:
-            return await work
-
-    try:
-        return await gatherResults(
-            [Deferred.fromCoroutine(one(each)) for each in works], consumeErrors=True
-        )
-    except FirstError as first:
-        error = first.subFailure.value
-        assert error is not None
-        raise error from None

@@ -1,10 +1,9 @@
 """
 An image as Glance's API shows it, version 2.                    [Glance, "Image API v2"]
 
-What Glance has no word for are properties that begin with C{ec2_}.  Launch
-permissions are one of them, since only images that are C{shared} can have
-members, and EC2's are public and opened to projects at once; what is in it
-counts, and members are what it makes of them for Glance's own.
+What Glance has no word for are properties that begin with C{ec2_}.  Who may
+launch an image are its members, if it is C{shared}; only then it has any.  EC2's
+may be public and opened to projects at once: then one of the properties says who.
 """
 
 from __future__ import annotations
@@ -23,6 +22,7 @@ Said = Mapping[str, Any]
 PUBLIC, SHARED, PRIVATE = "public", "shared", "private"
 #: Who knows the id of such an image may use it.
 _COMMUNITY = "community"
+_TO_ALL = (PUBLIC, _COMMUNITY)
 _FORMATS = {"machine": ("raw", "bare"), "kernel": ("aki", "aki"), "ramdisk": ("ari", "ari")}
 _RAW = (None, "raw", "ami", "aki", "ari")
 _BARE = (None, "bare", "ami", "aki", "ari")
@@ -31,7 +31,7 @@ _STATES = {"active": "available", "deactivated": "failed", "killed": "failed"}
 _LASTING = ("name", "visibility", "disk_format", "container_format")
 #: Processors, as Glance's users call them.
 _PROCESSORS = {"i686": "i386", "i386": "i386"}
-#: Who may launch an image, in JSON.
+#: Who may launch a public image, in JSON.
 PROJECTS = "ec2_launch_projects"
 
 
@@ -39,7 +39,7 @@ def read(said: Said, members: tuple[str, ...] = ()) -> Image:
     """
     The image that Glance tells of.
 
-    @param members: who it is shared with; what L{projects} says counts more.
+    @param members: who it is shared with.
     @raise ValueError, TypeError, KeyError: it makes no sense.
     """
     owner, name = said.get("owner") or "", said.get("name") or ""
@@ -47,12 +47,11 @@ def read(said: Said, members: tuple[str, ...] = ()) -> Image:
     kind = {"aki": "kernel", "ari": "ramdisk"}.get(said.get("container_format") or "", "machine")
     state, reason = _state(said)
     instance, created = said.get("ec2_instance_id"), said.get("ec2_created_at")
-    known = projects(said)
     return Image(
         id=image_id,
         location=_text(said.get("ec2_location")) or f"{owner}/{name or image_id}"[:255],
         owner=_text(owner),
-        is_public=said["visibility"] in (PUBLIC, _COMMUNITY),
+        is_public=said["visibility"] in _TO_ALL,
         architecture=_PROCESSORS.get(said.get("architecture") or "", "x86_64"),
         type=kind,
         state=state,
@@ -64,14 +63,20 @@ def read(said: Said, members: tuple[str, ...] = ()) -> Image:
         size=said["size"] if state == "available" else None,
         instance_id=None if instance is None else int(instance),
         created_at=_time(created or said["created_at"]),
-        launch_projects=tuple(sorted(members if known is None else known)),
+        launch_projects=tuple(sorted(_launchers(said, members))),
     )
 
 
-def projects(said: Said) -> tuple[str, ...] | None:
-    """Who may launch an image beside its owner; None if its members say so."""
-    found = said.get(PROJECTS)
-    return None if found is None else tuple(map(_text, json.loads(found)))
+def _launchers(said: Said, members: tuple[str, ...]) -> tuple[str, ...]:
+    """Who may launch an image beside its owner, and beside all if it is public."""
+    if said["visibility"] not in _TO_ALL:
+        return members if said["visibility"] == SHARED else ()
+    return tuple(map(_text, json.loads(said.get(PROJECTS) or "[]")))
+
+
+def of_community(said: Said, project: str | None) -> bool:
+    """Whether an image is there for who names it, and listed for its owner alone."""
+    return bool(said.get("visibility") == _COMMUNITY and said.get("owner") != project)
 
 
 def write(image: Image) -> dict[str, Any]:
@@ -81,7 +86,6 @@ def write(image: Image) -> dict[str, Any]:
         **changeable(image),
         "disk_format": disk_format,
         "container_format": container_format,
-        **changeable(image),
         "architecture": image.architecture,
         "ec2_location": image.location,
         "ec2_kernel_id": image.kernel_id,

@@ -11,7 +11,7 @@ from twisted.logger import Logger
 
 from nova_tx.db import images
 from nova_tx.db.engine import Database
-from nova_tx.errors import Unavailable
+from nova_tx.errors import NovaError, Unavailable
 from nova_tx.image.interfaces import IDepot
 from nova_tx.objectstore.conversion import Stopped
 
@@ -72,10 +72,14 @@ class Handover:
             self._under_way.discard(under_way)
 
     async def discard(self, image_id: str) -> bool:
-        """Have the depot keep nothing of an image that is hidden; returns whether that was done."""
+        """
+        Have the depot keep nothing of an image that is hidden, or failed.
+
+        Returns whether that was done; what is left goes when the image is removed.
+        """
         try:
             await self._depot.discard(image_id)
-        except Unavailable as error:
+        except NovaError as error:
             _log.warn("image {id} is forgotten later: {why}", id=image_id, why=str(error))
             return False
         return True

@@ -189,6 +189,8 @@ class Registrations:
             await self._pool.run(self._shelf.discard, image.id)
         except OSError as error:
             _log.warn("files of image {image} are left over: {why}", image=image.id, why=error)
+        if self._handover is not None:
+            await self._handover.discard(image.id)  # what came there before an end of this daemon
         try:
             await self._database.run(images.fail, image.id, reason)
         except NovaError:

@@ -81,7 +81,8 @@ async def glance_world(
     directory: Path, database: Database, reactor: Any, glance_port: int, **flags: Any
 ) -> AsyncIterator[GlanceWorld]:
     """
-    An image service on a Glance at a port of loopback; joe has the bundle of the suite.
+    An image service on a Glance at a port of loopback, which is emptied in the end; joe has the
+    bundle of the suite.
 
     @param flags: of Glance.
     """
@@ -99,5 +100,7 @@ async def glance_world(
                 put(objectstore.store, "bucket", Path(path).name, Path(path).read_bytes())
             yield GlanceWorld(images, objectstore, client, glance_port)
     finally:
+        for said in await client.list(OPERATOR, visibility="all"):
+            await client.delete(OPERATOR, said["id"])
         await client.close()
         await images.close()
