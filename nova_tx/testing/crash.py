@@ -3,7 +3,8 @@ A daemon that counts its steps, and kills itself at the one it is told: C{crash 
 
 A step is what the daemon does to the world: a transaction, a message sent,
 answered or acknowledged, a call of the hypervisor, of the network's devices, of
-the image service, a program that is run, an answer over HTTP, and each change
+the image service, what is made, sent or changed in Glance, each piece of a file
+that goes over HTTP, a program that is run, an answer over HTTP, and each change
 of a file where guests, images, objects and DHCP servers have theirs.  Nobody
 lists them: they are the methods of the interfaces, and what Python's audit
 events tell of files; so a step that is new is counted like all others.
@@ -33,7 +34,9 @@ from zope.interface.interface import Method
 
 from nova_tx.db.engine import Database
 from nova_tx.flags import ComputeFlags, ImageFlags, NetworkFlags, S3Flags
+from nova_tx.image.glance_client import Glance
 from nova_tx.image.interfaces import IImages
+from nova_tx.image.sender import FileSender
 from nova_tx.network.fabric.interfaces import IFabric
 from nova_tx.periodic import Periodic
 from nova_tx.process import IRunner
@@ -281,6 +284,10 @@ def install(steps: Steps) -> None:
     _replace(Intake, "take", watched)
     _replace(Periodic, "_attempt", steps.pause(Periodic._attempt))
     _replace(Request, "finish", steps.watched(Request.finish, lambda *_: "answer HTTP"))
+    _replace(FileSender, "_came", steps.watched(FileSender._came, lambda *_: "send a piece"))
+    for name in ("create", "upload", "patch", "delete", "share", "unshare"):
+        named = lambda *_, it=name: f"Glance.{it}"  # noqa: E731
+        _replace(Glance, name, steps.watched(getattr(Glance, name), named))
     sys.addaudithook(steps.audit)
 
 
