@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, FirstError, gatherResults
 from twisted.internet.interfaces import IReactorTime
-from twisted.internet.task import deferLater
 from twisted.logger import Logger
 
 from nova_tx.errors import (
@@ -32,8 +31,6 @@ _log = Logger()
 _AT_ONCE = 10
 #: Seconds in which Glance ends an upload whose sender is gone; if it does not, it has lost it.
 LOST_AFTER = 600.0
-#: Seconds between two looks whether it has.
-_LOOK = 1.0
 _WITH_FILE = ("active", "deactivated")
 
 
@@ -43,6 +40,8 @@ class GlanceDelivery:
     def __init__(self, glance: Glance, clock: IReactorTime) -> None:
         self._glance = glance
         self._clock = clock
+        #: since when each image is in Glance what it can't be for long
+        self._waited_for: dict[str, float] = {}
 
     async def discard(self, image_id: str, owner: str) -> None:
         """Keep nothing of an image, if it is its owner's; who protects it in Glance keeps it."""
@@ -79,7 +78,7 @@ class GlanceDelivery:
                 said = await self._glance.create(who, wire.new(image))
             elif said.get("owner") != image.owner:
                 raise _lost(image)
-            said = await self._at_rest(image, said)
+            self._look(image, said)
             uploaded = said.get("status") == "queued"
             if uploaded:
                 await self._glance.upload(who, uuid, path)
@@ -96,29 +95,26 @@ class GlanceDelivery:
             raise ImageError(str(error)) from None
         return uploaded
 
-    async def _at_rest(self, image: Image, said: Said) -> Said:
+    def _look(self, image: Image, said: Said) -> None:
         """
-        An image as it is when no upload is under way that was ours and broke off.
+        See that nothing is under way in Glance of an upload of ours that broke off.
 
         Glance has such an image C{queued} again as soon as it sees that, or C{active} if all
-        had come; one in which Glance itself was ended is C{saving} for ever, and never takes
+        had come.  One in which Glance itself was ended is C{saving} for ever, and never takes
         another file.
 
+        @raise Unavailable: something is.
         @raise ImageError: it is lost.
         """
-        left = LOST_AFTER
-        while (status := said.get("status")) not in ("queued", *_WITH_FILE):
-            if left == LOST_AFTER:
-                _log.warn("image {id} is {status} in Glance", id=image.id, status=status)
-            if left <= 0:
-                raise _lost(image)
-            await deferLater(self._clock, _LOOK)
-            left -= _LOOK
-            found = await self._glance.get(_ours(image.owner), said["id"])
-            if found is None:
-                raise _lost(image)
-            said = found
-        return said
+        status = said.get("status")
+        if status in ("queued", *_WITH_FILE):
+            self._waited_for.pop(image.id, None)
+            return
+        now = self._clock.seconds()
+        if now - self._waited_for.setdefault(image.id, now) < LOST_AFTER:
+            raise Unavailable(f"image {image.id} is {status} in Glance")
+        del self._waited_for[image.id]
+        raise _lost(image)
 
     async def write(self, said: Said, wanted: dict[str, Any]) -> None:
         """

@@ -15,7 +15,7 @@ from nova_tx.errors import ForeignImage, ImageNotFound
 from nova_tx.image.glance_client import Asker
 from nova_tx.image.glance_ids import from_uuid, to_uuid
 from nova_tx.model.images import ImageChange, NewImage
-from nova_tx.testing.conformance.image import ADMIN, DISK, EVE, JOE, LOCATION
+from nova_tx.testing.conformance.image import ADMIN, DISK, EVE, JOE, LOCATION, SOURCE
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.glance_server import TOKEN, GlanceServer
 from nova_tx.testing.glance_world import OPERATOR, GlanceWorld, glance_world
@@ -212,3 +212,15 @@ async def test_shared_by_ec2(server: GlanceServer) -> None:
             assert await world.glance.get(Asker("eve", "eve"), uuid) is None
         said = await world.glance.get(OPERATOR, uuid)
         assert said is not None and said["visibility"] == "private"
+
+
+async def test_opened_on_its_way(server: GlanceServer, tmp_path: Path) -> None:
+    """Who an image is opened to before it is in Glance may launch it there."""
+    async with _world(server) as world:
+        (tmp_path / "disk").write_bytes(DISK)
+        image_id = await world.images.announce(JOE, SOURCE, "golden", None)
+        await world.images.change(JOE, image_id, ImageChange(add=("eve",)))
+        await world.images.bring(JOE, image_id, str(tmp_path / "disk"))
+        assert await world.rows() == frozenset()
+        await _check(world, image_id, JOE, EVE, ADMIN)
+        assert await _members(world, image_id) == {"eve"}
