@@ -2,19 +2,20 @@
 An S3 in memory, for clients of another S3: it is asked past all connections, and can go away.
 
 It stores, gives, copies, lists and removes, as S3 does; what it is not asked for, it has not.
+Conditions of writes are heeded or not, for that is so with them.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from typing import Any, cast
 from urllib.parse import parse_qsl, unquote, urlsplit
 from xml.sax.saxutils import escape
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.error import ConnectionLost, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.client import RequestGenerationFailed, ResponseDone
@@ -80,13 +81,21 @@ class MemoryS3:
     @ivar asked: how many requests came.
     @ivar fault: what is wrong with it before it does anything.
     @ivar late: what is wrong with it after it did what was asked for.
+    @ivar slow: of which it does so when it is told to, and whose senders are cut off before.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, puts: bool = True, removals: bool = True) -> None:
+        """
+        @param puts: their conditions are heeded.
+        @param removals: likewise.
+        """
+        self._heeds = {"PUT": puts, "DELETE": removals}
+        self._held: list[Callable[[], Awaitable[Response]]] = []
         self.objects: dict[str, bytes] = {}
         self.asked = 0
         self.fault: Fault = lambda method, name: None
         self.late: Fault = lambda method, name: None
+        self.slow: Callable[[str, str], bool] = lambda method, name: False
 
     def request(
         self,
@@ -107,11 +116,20 @@ class MemoryS3:
         self.asked += 1
         code = self.fault(method, name)
         if code is None:
-            found = await self._done(method, name, dict(parse_qsl(split.query)), headers, body)
+            query = dict(parse_qsl(split.query))
+            if self.slow(method, name):
+                self._held.append(lambda: self._done(method, name, query, headers, body))
+                raise ConnectionLost
+            found = await self._done(method, name, query, headers, body)
             code = self.late(method, name)
         if code is not None:
             found = Response(code, b"<Error><Code>Fault</Code><Message>no</Message></Error>")
         return cast(IResponse, found)
+
+    async def go_on(self) -> list[int]:
+        """Do what it was slow with; what it would answer."""
+        held, self._held = self._held, []
+        return [(await work()).code for work in held]
 
     async def _done(
         self,
@@ -121,6 +139,8 @@ class MemoryS3:
         headers: Headers,
         body: IBodyProducer | None,
     ) -> Response:
+        if self._heeds.get(method) and not self._holds(name, headers):
+            return Response(412, b"<Error><Code>PreconditionFailed</Code></Error>")
         if method == "PUT":
             assert body is not None
             taker = _Taker()
@@ -145,6 +165,17 @@ class MemoryS3:
         if not name:
             return self._list(query)
         return self._get(name, headers)
+
+    def _holds(self, name: str, headers: Headers) -> bool:
+        """Whether the conditions of a write do."""
+        there = self.objects.get(name)
+        new, [same] = (
+            headers.hasHeader(b"if-none-match"),
+            headers.getRawHeaders(b"if-match", [None]),
+        )
+        if same is not None and (there is None or same.decode() != _tag(there)):
+            return False
+        return not new or there is None
 
     def _get(self, name: str, headers: Headers) -> Response:
         content = self.objects.get(name)

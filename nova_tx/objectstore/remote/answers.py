@@ -13,8 +13,10 @@ from nova_tx.objectstore.xml_read import Element, read_xml
 #: Elements of a page of a thousand names, with all that S3 may say of each.
 _MOST = 2**15
 _BUSY = frozenset((429, 503))
-#: Statuses after which it is worth while to ask again.
-AGAIN = frozenset((429, 500, 502, 503, 504))
+#: Statuses after which it is worth while to ask again; 409 is of two who write at once.
+AGAIN = frozenset((409, 429, 500, 502, 503, 504))
+#: Of a condition that does not hold; 404 if there is nothing of which it could.
+UNMET = frozenset((404, 412))
 
 
 @dataclass(frozen=True)

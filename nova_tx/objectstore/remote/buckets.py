@@ -10,8 +10,11 @@ from nova_tx.objectstore.faults import BucketAlreadyExists, BucketNotEmpty
 from nova_tx.objectstore.names import check_bucket
 from nova_tx.objectstore.remote.client import Client
 from nova_tx.objectstore.remote.names import BUCKETS, Names
-from nova_tx.objectstore.remote.records import Records
+from nova_tx.objectstore.remote.records import Record, Records, again
 from nova_tx.objectstore.remote.turns import Turns
+
+#: In the record of a bucket that is about to be removed.
+_DOOMED = "doomed"
 
 
 class Buckets:
@@ -39,8 +42,11 @@ class Buckets:
         known = await self._records.seen(tags)
         for (name, _), each in zip(tags, known, strict=True):
             if each is not None:
+                doomed = each.pop(_DOOMED, False)
                 bucket = bucket_of(name.removeprefix(prefix), each)
                 self._there[bucket.name] = bucket
+                if doomed:  # who was to remove it died: if that comes yet, it finds another record
+                    await self._write(bucket)
 
     def all(self) -> tuple[Bucket, ...]:
         """Every bucket, by name."""
@@ -86,10 +92,18 @@ class Buckets:
             return await self._write(change(self.get(name)))
 
     async def _write(self, bucket: Bucket) -> Bucket:
-        known = {name: value for name, value in vars(bucket).items() if name != "name"}
-        await self._records.put(self._names.bucket(bucket.name), known)
+        await self._record(bucket)
         self._there[bucket.name] = bucket
         return bucket
+
+    async def _record(self, bucket: Bucket, **more: bool) -> Record:
+        name = self._names.bucket(bucket.name)
+        known = {each: value for each, value in vars(bucket).items() if each != "name"} | more
+
+        async def recorded() -> Record:
+            return await self._records.put(name, known, b"", await self._records.get(name))
+
+        return await again(recorded)
 
     async def check_empty(self, name: str) -> None:
         """
@@ -103,6 +117,7 @@ class Buckets:
 
     async def remove(self, name: str) -> None:
         """Remove a bucket that has no objects, and nobody puts anything into it by C{turns}."""
+        doomed = await self._record(self.get(name), **{_DOOMED: True})
         # first here: nothing may come into it if it is not known whether it is gone
         del self._there[name]
-        await self._records.remove(self._names.bucket(name))
+        await self._records.remove(self._names.bucket(name), doomed)

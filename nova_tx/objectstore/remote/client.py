@@ -8,7 +8,7 @@ C{ServiceUnavailable}.  The reason is in the log.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from datetime import UTC, datetime
 from typing import Any, TypeVar
 
@@ -24,7 +24,7 @@ from nova_tx.auth.s3_signatures import UNSIGNED
 from nova_tx.errors import Unavailable
 from nova_tx.objectstore.bounds import SMALL
 from nova_tx.objectstore.remote import answers
-from nova_tx.objectstore.remote.answers import AGAIN, Names, Reply
+from nova_tx.objectstore.remote.answers import AGAIN, UNMET, Names, Reply
 from nova_tx.objectstore.remote.bodies import (
     BrokenOff,
     GivenUp,
@@ -50,6 +50,8 @@ PAUSES = (0.2, 0.8, 3.2)
 _LONGEST = 2**23
 #: Statuses that mean something to who asked.
 _MEANT = frozenset((200, 204, 206, 404))
+_STORED = frozenset((200,))
+_ANY = frozenset(range(200, 600)) - AGAIN
 #: A 404 that says more than that the object is not there.
 _NO_BUCKET = b"NoSuchBucket"
 
@@ -80,21 +82,41 @@ class Client:
         found = await self._repeated("GET", name, more=more)
         return None if found.status == 404 else found
 
-    async def put(self, name: str, content: bytes) -> str:
+    async def put(
+        self, name: str, content: bytes, condition: Mapping[str, str] | None = None
+    ) -> str | None:
         """
         Store an object; returns what tells it from others.
 
+        None: the condition did not hold; or did not any more, when the request was repeated.
+
+        @param condition: headers that say it.
         @raise Unavailable: it is not known whether it is stored.
         """
-        return (await self._repeated("PUT", name, content=content)).tag
+        meant = _STORED | UNMET if condition else _STORED
+        found = await self._repeated("PUT", name, (), condition, content, meant=meant)
+        return found.tag if found.status in _STORED else None
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, condition: Mapping[str, str] | None = None) -> bool:
         """
         Remove an object; one that is not there is nothing.
 
+        False: the condition did not hold; or did not any more, when the request was repeated.
+
         @raise Unavailable: it is not known whether it is removed.
         """
-        await self._repeated("DELETE", name)
+        meant = _MEANT | UNMET if condition else _MEANT
+        return (await self._repeated("DELETE", name, (), condition, meant=meant)).status != 412
+
+    async def status(
+        self, method: str, name: str, condition: Mapping[str, str], content: bytes = b""
+    ) -> int:
+        """
+        What is answered to a write with a condition, if it is not to ask again.
+
+        @raise Unavailable: it is, or there is no answer.
+        """
+        return (await self._repeated(method, name, (), condition, content, meant=_ANY)).status
 
     async def copy(self, source: str, target: str) -> None:
         """
@@ -140,6 +162,7 @@ class Client:
         more: Mapping[str, str] | None = None,
         content: bytes = b"",
         patience: float = PATIENCE,
+        meant: Collection[int] = _MEANT,
     ) -> Reply:
         digest = (
             await self._pool.run(_digest, content) if len(content) > SMALL else _digest(content)
@@ -153,7 +176,7 @@ class Client:
                 failure = self._failure(error)
             else:
                 missing = found.status == 404 and _NO_BUCKET in found.body
-                if found.status in _MEANT and not missing:
+                if found.status in meant and not missing:
                     return found
                 failure = answers.refusal(found.status, found.body)
                 if found.status not in AGAIN:

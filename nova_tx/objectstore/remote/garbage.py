@@ -106,6 +106,10 @@ class Garbage:
         self._due += doubts
         self._go_on()
 
+    def left(self, *doubts: Doubtful) -> None:
+        """Bytes are named by nobody, but by a late request, perhaps: they go when none can come."""
+        self._mine.difference_update(each.record for each in doubts)
+
     def hold(self, data: Iterable[str]) -> None:
         """Let somebody read bytes, until L{let_go}."""
         self._read.update(data)

@@ -28,7 +28,7 @@ _ESCAPES = {
 _ESCAPED = re.compile(r"/!|[!.=_~][0-9a-f]{2}")
 
 BUCKETS, OBJECTS, UPLOADS, PARTS = "buckets/", "objects/", "uploads/", "parts/"
-DATA, GARBAGE = "data/", "garbage/"
+DATA, GARBAGE, PROBES = "data/", "garbage/", "probes/"
 
 
 def escaped(text: str) -> str:

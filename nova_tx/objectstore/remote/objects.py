@@ -20,7 +20,7 @@ from nova_tx.objectstore.remote.client import Client
 from nova_tx.objectstore.remote.garbage import Doubtful, Garbage, Owner, data_of
 from nova_tx.objectstore.remote.names import LAST, Names, escaped, plain
 from nova_tx.objectstore.remote.pages import Page
-from nova_tx.objectstore.remote.records import PAGE, Known, Record, Records
+from nova_tx.objectstore.remote.records import PAGE, Known, Record, Records, again
 from nova_tx.objectstore.remote.turns import Turns
 
 #: Ids of bytes and how many they are, in order.
@@ -136,20 +136,32 @@ class Objects:
     ) -> None:
         """Do what L{commit} does, for who has the bucket already."""
         async with self._turns.alone(("object", bucket, key)):
-            try:
-                name = self.check(bucket, key)
-                there = await self._records.get(name)
-                if there is not None and new.upload and there.known["upload"] == new.upload:
-                    return  # who made it the object was not told that it is
-                old = await self._let_go(bucket, key, there, condition)
-            except Exception:
-                self._garbage.due(*doubts)
-                raise
-            # if this fails nobody knows what is there: doubts are left to the next start
-            known = {"facts": vars(new.facts), "data": new.data, "upload": new.upload}
-            await self._records.put(name, known, new.content)
+            old = await again(lambda: self._replace(bucket, key, new, condition, doubts))
         self._garbage.due(*old)
         self._garbage.kept(*doubts)
+
+    async def _replace(
+        self,
+        bucket: str,
+        key: str,
+        new: Kept,
+        condition: Condition | None,
+        doubts: tuple[Doubtful, ...],
+    ) -> list[Doubtful]:
+        """Do it for who has the object; what becomes of the old one's bytes."""
+        try:
+            name = self.check(bucket, key)
+            there = await self._records.get(name)
+            if there is not None and new.upload and there.known["upload"] == new.upload:
+                return []  # who made it the object was not told that it is
+            old = await self._let_go(bucket, key, there, condition)
+        except Exception:
+            self._garbage.due(*doubts)
+            raise
+        # if this fails nobody knows what is there: doubts are left to the next start
+        known = {"facts": vars(new.facts), "data": new.data, "upload": new.upload}
+        await self._records.put(name, known, new.content, there)
+        return old
 
     async def _let_go(
         self, bucket: str, key: str, there: Record | None, condition: Condition | None
@@ -172,15 +184,19 @@ class Objects:
 
         @raise BucketNotFound, KeyNotFound: there is none.
         """
-        async with self._turns.alone(("object", bucket, key)):
+
+        async def changed() -> Facts:
             name = self.check(bucket, key)
             there = await self._records.get(name)
             if there is None:
                 raise KeyNotFound("the key does not exist")
-            changed = change(_facts(name, there.known))
-            known = {**there.known, "facts": vars(changed)}
-            await self._records.put(name, known, there.content)
-            return changed
+            facts = change(_facts(name, there.known))
+            known = {**there.known, "facts": vars(facts)}
+            await self._records.put(name, known, there.content, there)
+            return facts
+
+        async with self._turns.alone(("object", bucket, key)):
+            return await again(changed)
 
     async def remove(self, bucket: str, key: str, condition: Condition | None) -> None:
         """
@@ -189,12 +205,17 @@ class Objects:
         @raise BucketNotFound: there is no such bucket.
         @raise PreconditionFailed: by the condition.
         """
-        async with self._turns.alone(("object", bucket, key)):
+
+        async def removed() -> list[Doubtful]:
             name = self.check(bucket, key)
             there = await self._records.get(name)
             old = await self._let_go(bucket, key, there, condition)
             if there is not None:
-                await self._records.remove(name)
+                await self._records.remove(name, there)
+            return old
+
+        async with self._turns.alone(("object", bucket, key)):
+            old = await again(removed)
         self._garbage.due(*old)
 
     async def listing(

@@ -1,21 +1,30 @@
 """
 What is known, in another S3: objects that begin with a line of JSON, and may go on with bytes.
 
-S3 shows an object whole or not at all, and so is each of these.
+S3 shows an object whole or not at all, and so is each of these.  Who replaces or removes one says
+which one was read: where that S3 heeds it, a late request of a process that died does nothing to
+what was written since.
 """
 
 from __future__ import annotations
 
 import json
+import secrets
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from twisted.internet.defer import Deferred, DeferredSemaphore, gatherResults
+from twisted.logger import Logger
 
+from nova_tx.errors import Unavailable
 from nova_tx.objectstore.faults import Damaged
 from nova_tx.objectstore.remote.client import Client
+from nova_tx.objectstore.remote.heeding import NEW, Heeded, heeded, same
+
+_log = Logger()
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -28,6 +37,10 @@ _KEPT = 20_000
 _AT_ONCE = 16
 #: Names of a page, at most: S3's own bound.
 PAGE = 1000
+#: How often something is done if others come between, each of whom comes once.
+_TRIES = 4
+#: Beside what is known: tells each write from all others, and so its tag from theirs.
+_WRITE = "write"
 
 Known = dict[str, Any]
 
@@ -38,10 +51,20 @@ class Record:
     A record as it is.
 
     @ivar content: the bytes behind the line.
+    @ivar tag: what tells it from those before it and after it.
     """
 
     known: Known
     content: bytes
+    tag: str
+
+
+class Raced(Unavailable):
+    """A record is not any more what was read: nothing was written; the log has it."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("the store behind this one was written to by another")
+        _log.warn("{name}, in the S3 behind this one, was just written by another", name=name)
 
 
 class Records:
@@ -49,7 +72,17 @@ class Records:
 
     def __init__(self, client: Client) -> None:
         self._client = client
+        self._heeded = Heeded()
         self._seen: OrderedDict[str, tuple[str, str]] = OrderedDict()
+
+    async def open(self, probes: str) -> None:
+        """
+        See which conditions are heeded.
+
+        @param probes: what names begin with that are for that alone.
+        @raise Unavailable: it can't be told.
+        """
+        self._heeded = await heeded(self._client, probes)
 
     async def get(self, name: str) -> Record | None:
         """
@@ -62,25 +95,46 @@ class Records:
         if found is None:
             return None
         line, _, content = found.body.partition(b"\n")
-        return Record(_read(name, line), content)
+        return Record(_read(name, line), content, found.tag)
 
-    async def put(self, name: str, known: Mapping[str, Any], content: bytes = b"") -> None:
+    async def put(
+        self,
+        name: str,
+        known: Mapping[str, Any],
+        content: bytes = b"",
+        there: Record | None = None,
+    ) -> Record:
         """
-        Make a record, or replace it.
+        Make a record, or replace the one that is there.
 
+        @param there: as it was read; None: there was none.
+        @raise Raced: there is another one.
         @raise Unavailable: it is not known whether it is there.
         """
-        line = json.dumps(known)
-        tag = await self._client.put(name, line.encode() + b"\n" + content)
+        line = json.dumps({**known, _WRITE: secrets.token_hex(8)})
+        body = line.encode() + b"\n" + content
+        condition = (NEW if there is None else same(there.tag)) if self._heeded.puts else None
+        tag = await self._client.put(name, body, condition)
+        if tag is None:  # perhaps since it was stored, the answer was lost, and it was sent again
+            found = await self._client.get(name)
+            if found is None or found.body != body:
+                raise Raced(name)
+            tag = found.tag
         self._learn(name, tag, line)
+        return Record(dict(known), content, tag)
 
-    async def remove(self, name: str) -> None:
+    async def remove(self, name: str, there: Record | None = None) -> None:
         """
         Remove a record; one that is not there is nothing.
 
+        @param there: as it was read; None: whatever it is, nobody else writes it.
+        @raise Raced: there is another one.
         @raise Unavailable: it is not known whether it is there.
         """
-        await self._client.remove(name)
+        condition = same(there.tag) if there is not None and self._heeded.removals else None
+        removed = await self._client.remove(name, condition)
+        if not removed and await self._client.get(name) is not None:
+            raise Raced(name)
         self._seen.pop(name, None)
 
     async def names(self, prefix: str) -> list[str]:
@@ -135,7 +189,20 @@ def _read(name: str, line: bytes) -> Known:
         found = None
     if not isinstance(found, dict):
         raise Damaged(f"{name}, in the S3 behind this one, is no record of ours")
+    found.pop(_WRITE, None)
     return found
+
+
+async def again(work: Callable[[], Awaitable[T]]) -> T:
+    """
+    Do what reads a record and writes it, until nobody comes between.
+
+    @raise Raced: somebody always does.
+    """
+    for _ in range(_TRIES - 1):
+        with suppress(Raced):
+            return await work()
+    return await work()
 
 
 async def together(work: Callable[[S], Awaitable[T]], given: Sequence[S]) -> list[T]:

@@ -3,6 +3,7 @@ The store in another S3: one bucket there, or a prefix in it, keeps all buckets 
 
 It is this process's alone: what must not happen at once is kept apart by locks in memory, and so
 conditions hold; nothing is asked of that S3 but to put, get, copy, remove and list, as all can.
+Where it heeds conditions of its own, late requests of a process that died do no harm.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from nova_tx.objectstore.remote.buckets import Buckets
 from nova_tx.objectstore.remote.client import Client
 from nova_tx.objectstore.remote.found import Found
 from nova_tx.objectstore.remote.garbage import Garbage, Owner
-from nova_tx.objectstore.remote.names import Names
+from nova_tx.objectstore.remote.names import PROBES, Names
 from nova_tx.objectstore.remote.objects import Kept, Objects
 from nova_tx.objectstore.remote.records import Records, together
 from nova_tx.objectstore.remote.sending import Deliveries
@@ -85,6 +86,7 @@ class RemoteStore:
 
     async def open(self) -> None:
         try:
+            await self._records.open(self._names.all(PROBES))
             await self._buckets.open()
             await self._garbage.sweep()
             self._garbage.start()

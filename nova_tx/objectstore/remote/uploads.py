@@ -16,7 +16,7 @@ from nova_tx.objectstore.remote.garbage import Doubtful, Garbage, Owner
 from nova_tx.objectstore.remote.names import Names, escaped
 from nova_tx.objectstore.remote.objects import Kept, Objects
 from nova_tx.objectstore.remote.pages import Page
-from nova_tx.objectstore.remote.records import PAGE, Records, together
+from nova_tx.objectstore.remote.records import PAGE, Records, again, together
 from nova_tx.objectstore.remote.turns import Turns
 from nova_tx.objectstore.threads import IPool
 from nova_tx.objectstore.upload_ids import is_id, new_id, over
@@ -121,8 +121,9 @@ class PartedUploads:
         """
         part = Part(number, facts.size, facts.etag, facts.modified, facts.checksums)
         name = self._names.part(upload.id, number)
-        old: list[Doubtful] = []
-        async with self._turns.alone(("upload", upload.id)):
+
+        async def recorded() -> list[Doubtful]:
+            old: list[Doubtful] = []
             try:
                 check_part(upload, facts.checksums)
                 await self.get(bucket, upload.key, upload.id)
@@ -133,8 +134,12 @@ class PartedUploads:
             except Exception:
                 self._garbage.due(doubtful)
                 raise
-            await self._records.put(name, {"part": asdict(part), "data": data})
-        self._garbage.due(*old)
+            await self._records.put(name, {"part": asdict(part), "data": data}, b"", there)
+            return old
+
+        async with self._turns.alone(("upload", upload.id)):
+            old = await again(recorded)
+        self._garbage.left(*old)
         self._garbage.kept(doubtful)
         return part
 
@@ -214,7 +219,8 @@ class PartedUploads:
                 self._garbage.kept(doubtful)
                 raise
             left = Doubtful(doubtful.record, (*rest, *empty))
-            await self._forget(bucket, upload, list(stored.values()), left)
+            await self._forget(bucket, upload, list(stored.values()))
+            self._garbage.due(left)
             return (await self._completed(bucket, key, upload_id)) or facts
 
     async def _completed(self, bucket: str, key: str, upload_id: str) -> Facts | None:
@@ -239,17 +245,15 @@ class PartedUploads:
                 raise over()
             stored = await self._all(upload_id)
             doubtful = await self._garbage.doubt([each.data for each in stored], owner)
-            await self._forget(bucket, upload, stored, doubtful)
+            await self._forget(bucket, upload, stored)
+            self._garbage.left(doubtful)
 
-    async def _forget(
-        self, bucket: str, upload: Upload, stored: Sequence[Stored], doubtful: Doubtful
-    ) -> None:
-        """Remove an upload's records; bytes that nobody names go with their last reader."""
+    async def _forget(self, bucket: str, upload: Upload, stored: Sequence[Stored]) -> None:
+        """Remove an upload's records."""
         self._over.add(upload.id)
         await self._records.remove(self._names.upload(bucket, upload.key, upload.id))
         await together(self._records.remove, [each.record for each in stored])
         self._over.discard(upload.id)
-        self._garbage.due(doubtful)
 
     async def remove_bucket(self, bucket: str) -> None:
         """

@@ -82,7 +82,7 @@ def _refusal(status: int, code: str) -> Response:
     return Response(status, _ERROR.format(code).encode())
 
 
-@pytest.mark.parametrize("status", [429, 500, 502, 503, 504])
+@pytest.mark.parametrize("status", [409, 429, 500, 502, 503, 504])
 def test_again(status: int) -> None:
     """What may be better the next time is asked for again, signed anew."""
     world = World(_refusal(status, "Later"), _refusal(status, "Later"), Response(200, b"content"))
@@ -156,6 +156,26 @@ def test_not_there() -> None:
     assert world.soon(world.client.get("name")) is None
     world.soon(world.client.remove("name"))
     assert len(world.script.asked) == 2
+
+
+@pytest.mark.parametrize("status", [404, 412])
+def test_condition_of_put(status: int) -> None:
+    """A condition is sent and signed; that it does not hold is told, but to nobody who had none."""
+    world = World(_refusal(status, "Unmet"))
+    assert world.soon(world.client.put("name", b"x", {"if-match": '"tag"'})) is None
+    [(_, _, headers)] = world.script.asked
+    assert headers["if-match"] == '"tag"' and "host;if-match;" in headers["authorization"]
+    with pytest.raises(Unavailable):
+        world.soon(world.client.put("name", b"x"))
+
+
+def test_condition_of_removal() -> None:
+    """What is not there is removed, whatever it was to be; what is another one is not."""
+    for status, removed in ((204, True), (404, True), (412, False)):
+        world = World(_refusal(status, "Unmet"))
+        assert world.soon(world.client.remove("name", {"if-match": '"tag"'})) == removed
+    with pytest.raises(Unavailable):
+        world.soon(world.client.remove("name"))
 
 
 def test_what_is_sent() -> None:

@@ -17,5 +17,16 @@ async def opened() -> AsyncIterator[IStore]:
         yield store
 
 
+@asynccontextmanager
+async def opened_in_simple() -> AsyncIterator[IStore]:
+    """In one that heeds no conditions."""
+    async with store_in(MemoryS3(False, False)) as store:
+        yield store
+
+
 class TestRemoteStore(make_store_tests(opened)):  # type: ignore[misc]
     """The suite of IStore in memory."""
+
+
+class TestInSimple(make_store_tests(opened_in_simple)):  # type: ignore[misc]
+    """The same where conditions are not heeded."""
