@@ -7,6 +7,7 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from botocore.exceptions import ClientError  # type: ignore[import-untyped]
@@ -25,10 +26,11 @@ class Writer(Witness):
     """Works on keys of its own."""
 
     def __init__(
-        self, daemon: ObjectstoreDaemon, deaths: Deaths, number: int, versions: Versions
+        self, daemon: ObjectstoreDaemon, deaths: Deaths, number: int, versions: Versions, late: bool
     ) -> None:
         super().__init__(daemon, deaths, f"writer{number}")
         self._versions = versions
+        self._certain = self._overwrite if late else self._settle
         self._keys = [f"{self.name}/{n}" for n in range(_KEYS)]
         versions.add(self._keys)
 
@@ -38,7 +40,7 @@ class Writer(Witness):
             try:
                 self._do(key)
             except Killed:
-                self._settle(key)
+                self._certain(key)
         for key in self._keys:
             self._settle(key)
 
@@ -87,6 +89,15 @@ class Writer(Witness):
         assert "Error" not in answer, answer
         self._versions.is_now(key, version)
 
+    def _overwrite(self, key: str) -> None:
+        """Have something else there, whatever it is, and whatever the dead makes of it yet."""
+        content = self._random.randbytes(1000)
+        while True:
+            assert self._deaths.up.wait(120), "it does not come back"
+            with suppress(Killed):
+                self._change(key, content, "put_object", Body=content)
+                return
+
     def _settle(self, key: str) -> None:
         """See what is there; it must be something that may be."""
         while True:
@@ -102,7 +113,12 @@ class Writer(Witness):
 
 
 def while_killed(
-    daemon: ObjectstoreDaemon, writers: int, readers: int, kills: int, kill: Callable[[int], None]
+    daemon: ObjectstoreDaemon,
+    writers: int,
+    readers: int,
+    kills: int,
+    kill: Callable[[int], None],
+    late: bool = False,
 ) -> dict[str, bytes]:
     """
     What is behind each key after so many deaths.
@@ -112,9 +128,11 @@ def while_killed(
 
     @param kill: has the daemon die, and returns when it is there again; it is given the number
         of the death.
+    @param late: what it was asked for before may be done afterwards, but not undo what is
+        acknowledged then.
     """
     versions, deaths = Versions(), Deaths()
-    working = [Writer(daemon, deaths, number, versions) for number in range(writers)]
+    working = [Writer(daemon, deaths, number, versions, late) for number in range(writers)]
     looking = [Reader(daemon, deaths, number, versions) for number in range(readers)]
     threads = (*working, *looking)
     for each in threads:
