@@ -84,12 +84,18 @@ class MemoryS3:
     @ivar slow: of which it does so when it is told to, and whose senders are cut off before.
     """
 
-    def __init__(self, puts: bool = True, removals: bool = True) -> None:
+    def __init__(
+        self, new: bool = True, same: bool = True, removals: bool = True, quote: str = '"'
+    ) -> None:
         """
-        @param puts: their conditions are heeded.
-        @param removals: likewise.
+        @param new: that a PUT finds nothing is heeded.
+        @param same: that it finds what it is to find is.
+        @param removals: that a DELETE does is.
+        @param quote: what has to be around a tag there.
         """
-        self._heeds = {"PUT": puts, "DELETE": removals}
+        self._new = new
+        self._same = {"PUT": same, "DELETE": removals}
+        self._quote = quote
         self._held: list[Callable[[], Awaitable[Response]]] = []
         self.objects: dict[str, bytes] = {}
         self.asked = 0
@@ -139,7 +145,7 @@ class MemoryS3:
         headers: Headers,
         body: IBodyProducer | None,
     ) -> Response:
-        if self._heeds.get(method) and not self._holds(name, headers):
+        if not self._holds(method, name, headers):
             return Response(412, b"<Error><Code>PreconditionFailed</Code></Error>")
         if method == "PUT":
             assert body is not None
@@ -166,16 +172,15 @@ class MemoryS3:
             return self._list(query)
         return self._get(name, headers)
 
-    def _holds(self, name: str, headers: Headers) -> bool:
-        """Whether the conditions of a write do."""
+    def _holds(self, method: str, name: str, headers: Headers) -> bool:
+        """Whether the conditions of a write do, if they are heeded."""
         there = self.objects.get(name)
-        new, [same] = (
-            headers.hasHeader(b"if-none-match"),
-            headers.getRawHeaders(b"if-match", [None]),
-        )
-        if same is not None and (there is None or same.decode() != _tag(there)):
-            return False
-        return not new or there is None
+        [same] = headers.getRawHeaders(b"if-match", [None])
+        if same is not None and self._same.get(method):
+            quoted = there is not None and _tag(there).replace('"', self._quote)
+            if same.decode() != quoted:
+                return False
+        return not (self._new and headers.hasHeader(b"if-none-match")) or there is None
 
     def _get(self, name: str, headers: Headers) -> Response:
         content = self.objects.get(name)

@@ -108,15 +108,15 @@ class Client:
         meant = _MEANT | UNMET if condition else _MEANT
         return (await self._repeated("DELETE", name, (), condition, meant=meant)).status != 412
 
-    async def status(
-        self, method: str, name: str, condition: Mapping[str, str], content: bytes = b""
-    ) -> int:
+    async def attempt(
+        self, method: str, name: str, condition: Mapping[str, str], content: bytes
+    ) -> None:
         """
-        What is answered to a write with a condition, if it is not to ask again.
+        Ask for a write with a condition, whatever comes of it.
 
-        @raise Unavailable: it is, or there is no answer.
+        @raise Unavailable: there is no answer, or only that it is to be asked for again.
         """
-        return (await self._repeated(method, name, (), condition, content, meant=_ANY)).status
+        await self._repeated(method, name, (), condition, content, meant=_ANY)
 
     async def copy(self, source: str, target: str) -> None:
         """

@@ -11,26 +11,44 @@ from nova_tx.objectstore.remote.client import Client
 
 _log = Logger()
 
-#: Headers of a write where there is nothing.
-NEW = {"if-none-match": "*"}
-
-
-def same(tag: str) -> dict[str, str]:
-    """Headers of a write where that is still what L{Reply.tag} told from others."""
-    return {"if-match": f'"{tag}"'}
+_NEW = {"if-none-match": "*"}
+#: How a tag is written: as HTTP has it [RFC 9110 13.1.1], or as some versions of Ceph's RGW do.
+_QUOTES = ('"', "")
 
 
 @dataclass(frozen=True)
 class Heeded:
     """
-    What comes of conditions.
+    Which conditions are heeded; others are not sent.
 
-    @ivar puts: nothing is stored where they don't hold; else they had better not be sent.
-    @ivar removals: likewise.
+    @ivar new: that a PUT finds nothing.
+    @ivar same: that a PUT finds what was read.
+    @ivar removals: that a DELETE does.
+    @ivar quote: what is around a tag.
     """
 
-    puts: bool = False
+    new: bool = False
+    same: bool = False
     removals: bool = False
+    quote: str = ""
+
+    def of_put(self, tag: str | None) -> dict[str, str]:
+        """
+        Headers of a PUT.
+
+        @param tag: of what was read; None: there was nothing.
+        """
+        if tag is None:
+            return _NEW if self.new else {}
+        return _same(tag, self.quote) if self.same else {}
+
+    def of_removal(self, tag: str) -> dict[str, str]:
+        """Headers of a DELETE of what was read."""
+        return _same(tag, self.quote) if self.removals else {}
+
+
+def _same(tag: str, quote: str) -> dict[str, str]:
+    return {"if-match": f"{quote}{tag}{quote}"}
 
 
 async def heeded(client: Client, above: str) -> Heeded:
@@ -44,8 +62,10 @@ async def heeded(client: Client, above: str) -> Heeded:
     for name in (await client.names(above, "", 1000, False)).tags:
         await client.remove(name)
     _log.info(
-        "the S3 behind this one heeds conditions of PUT: {puts}, of DELETE: {removals}",
-        puts="yes" if found.puts else "no",
+        "the S3 behind this one heeds If-None-Match of PUT: {new}, If-Match of PUT: {same},"
+        " If-Match of DELETE: {removals}",
+        new="yes" if found.new else "no",
+        same="yes" if found.same else "no",
         removals="yes" if found.removals else "no",
     )
     return found
@@ -55,17 +75,21 @@ async def _probe(client: Client, name: str) -> Heeded:
     """By what is there after each write, for its answer may be to a repeated request."""
 
     async def after(method: str, condition: dict[str, str], content: bytes) -> tuple[bytes, str]:
-        await client.status(method, name, condition, content)
+        await client.attempt(method, name, condition, content)
         there = await client.get(name)
         return (b"", "") if there is None else (there.body, there.tag)
 
-    first, old = await after("PUT", NEW, b"first")
-    if not first:
-        return Heeded()
-    refused, _ = await after("PUT", NEW, b"not new")
-    second, new = await after("PUT", same(old), b"second")
-    stale, _ = await after("PUT", same(old), b"not the same")
-    puts = (first, refused, second, stale) == (b"first", b"first", b"second", b"second")
-    kept, _ = await after("DELETE", same(old), b"")
-    gone, _ = await after("DELETE", same(new), b"")
-    return Heeded(puts, puts and (kept, gone) == (b"second", b""))
+    first, second = [await after("PUT", _NEW, content) for content in (b"first", b"second")]
+    new = first[0] == second[0] == b"first"
+    found = Heeded(new)
+    for quote in _QUOTES:
+        old = await after("PUT", {}, b"old")
+        changed = await after("PUT", _same(old[1], quote), b"changed")
+        now = await after("PUT", _same(old[1], quote), b"changed again")
+        same = changed[0] == now[0] == b"changed"
+        kept = await after("DELETE", _same(old[1], quote), b"")
+        gone = await after("DELETE", _same(now[1], quote), b"")
+        found = Heeded(new, same, kept == now != gone == (b"", ""), quote)
+        if same:
+            break
+    return found

@@ -22,7 +22,7 @@ from twisted.logger import Logger
 from nova_tx.errors import Unavailable
 from nova_tx.objectstore.faults import Damaged
 from nova_tx.objectstore.remote.client import Client
-from nova_tx.objectstore.remote.heeding import NEW, Heeded, heeded, same
+from nova_tx.objectstore.remote.heeding import Heeded, heeded
 
 _log = Logger()
 
@@ -113,7 +113,7 @@ class Records:
         """
         line = json.dumps({**known, _WRITE: secrets.token_hex(8)})
         body = line.encode() + b"\n" + content
-        condition = (NEW if there is None else same(there.tag)) if self._heeded.puts else None
+        condition = self._heeded.of_put(None if there is None else there.tag)
         tag = await self._client.put(name, body, condition)
         if tag is None:  # perhaps since it was stored, the answer was lost, and it was sent again
             found = await self._client.get(name)
@@ -131,7 +131,7 @@ class Records:
         @raise Raced: there is another one.
         @raise Unavailable: it is not known whether it is there.
         """
-        condition = same(there.tag) if there is not None and self._heeded.removals else None
+        condition = None if there is None else self._heeded.of_removal(there.tag)
         removed = await self._client.remove(name, condition)
         if not removed and await self._client.get(name) is not None:
             raise Raced(name)

@@ -20,7 +20,7 @@ async def opened() -> AsyncIterator[IStore]:
 @asynccontextmanager
 async def opened_in_simple() -> AsyncIterator[IStore]:
     """In one that heeds no conditions."""
-    async with store_in(MemoryS3(False, False)) as store:
+    async with store_in(MemoryS3(False, False, False)) as store:
         yield store
 
 
