@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from twisted.logger import LogEvent, formatEvent, globalLogPublisher
 
 from nova_tx.objectstore.interfaces import IStore
 from nova_tx.testing.conformance.store import make_store_tests
@@ -54,3 +55,22 @@ class TestInOurs(make_store_tests(_at("ours"))):  # type: ignore[misc]
 @pytest.mark.usefixtures("motos")
 class TestInMoto(make_store_tests(_at("moto"))):  # type: ignore[misc]
     """The suite of IStore in moto's server."""
+
+
+@pytest.mark.usefixtures("ours", "motos")
+@pytest.mark.parametrize("kind", ["ours", "moto"])
+async def test_conditions(kind: str) -> None:
+    """Both heed all conditions, so that the suites see what comes of them."""
+    lines: list[str | None] = []
+
+    def see(event: LogEvent) -> None:
+        lines.append(formatEvent(event))
+
+    globalLogPublisher.addObserver(see)
+    try:
+        async with opened(_ports[kind]):
+            pass
+    finally:
+        globalLogPublisher.removeObserver(see)
+    [said] = [line for line in lines if line and "heeds" in line]
+    assert said.count("yes") == 3 and "no" not in said.split()
