@@ -79,9 +79,10 @@ class Outgoing(Paced):
 
         @raise BrokenOff: it is not, or nobody takes it any more.
         """
-        await self._taken()
         if self._left:
+            await self._taken()
             raise BrokenOff("the body is shorter than was announced")
+        # whoever has all may have answered and closed the connection by now
         if not self._ended.called:
             self._ended.callback(None)
 

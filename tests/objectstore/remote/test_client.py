@@ -255,6 +255,18 @@ def test_outgoing() -> None:
     assert _begun(body.end()) == [None] and ended == [None]
 
 
+def test_answered_at_once() -> None:
+    """A body whose last byte was answered by closing the connection was sent whole."""
+    for length in (0, 5):
+        body = Outgoing(length)
+        ended: list[object] = []
+        body.startProducing(_Consumer()).addBoth(ended.append)
+        assert _begun(body.write(b"12345")) == [None]
+        body.pauseProducing()
+        body.stopProducing()
+        assert _begun(body.end()) == [None] and ended == [None]
+
+
 def test_outgoing_short() -> None:
     """A body that is too short, or is given up, has no end."""
     body = Outgoing(10)
