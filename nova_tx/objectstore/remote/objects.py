@@ -233,6 +233,14 @@ class Objects:
         if not limit or len(first.encode()) > LONGEST_KEY:
             return Listing((), (), None)
         start = _behind(page, above, after, page.common(after) == after) if after else ""
+        within = page.common(after) if after.startswith(prefix) else None
+        if within is not None and within != after:  # what is left of those is shown as one
+            left = above + escaped(within)
+            if len(left.encode()) <= LONGEST_KEY:
+                found = await self._client.names(left, start, 1, False)
+                for name, tag in found.tags.items():
+                    page.add(plain(name.removeprefix(above)), (name, tag))
+            start = _behind(page, above, within)
         group = delimiter == "/"
         more = True
         while more and not page.full:

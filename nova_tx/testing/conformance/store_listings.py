@@ -41,6 +41,24 @@ def make_listing_tests(opened: Opened) -> type:
                     assert found.prefixes == ("a/2/",)
                     assert [key for key, _ in found.objects] == ["a/1", "a/2"]
 
+        async def test_begun_among_those_shown_as_one(self) -> None:
+            """A page that begins after a key shows what comes after it, be it shown as one."""
+            async with opened() as (store, client):
+                for key in ("k/1/x", "l/1/x", "l/1/y", "l/2/z", "l/3", "l/4/z"):
+                    await client.put(store, "bucket", key, b"")
+                for after, one in (
+                    *(("", ("l/1/", "l/2/", "l/4/")), ("l/1", ("l/1/", "l/2/", "l/4/"))),
+                    *(("l/1/a", ("l/1/", "l/2/", "l/4/")), ("l/1/x", ("l/1/", "l/2/", "l/4/"))),
+                    *(("l/1/y", ("l/2/", "l/4/")), ("l/1/", ("l/2/", "l/4/"))),
+                    *(("k/1/a", ("l/1/", "l/2/", "l/4/")), ("l/4/zz", ()), ("m/1/a", ())),
+                ):
+                    page = await store.listing("bucket", "l/", after, "/", 10)
+                    assert page.prefixes == one, after
+                    assert [k for k, _ in page.objects] == ["l/3"] * (after < "l/3")
+                    if len(one) > 1:
+                        first = await store.listing("bucket", "l/", after, "/", 1)
+                        assert (first.prefixes, first.last) == (one[:1], one[0])
+
         async def test_facts_listed(self) -> None:
             """A list tells size, ETag and time of each object as a look at it does."""
             async with opened() as (store, client):
