@@ -109,6 +109,12 @@ def logged_errors() -> Iterator[LoggedErrors]:
     assert not texts, "errors were logged:\n" + "\n".join(texts)
 
 
+@pytest.fixture(autouse=True)
+def libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A daemon's log that a test opens leaves Python's loggers, which are everybody's, alone."""
+    monkeypatch.setattr("nova_tx.log.daemon_log.hear", lambda levels: None)
+
+
 def _in_reactor() -> set[Any]:
     from twisted.internet import reactor
 

@@ -6,7 +6,11 @@ import os
 import re
 import subprocess
 import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
+
+import pytest
 
 from nova_tx.local import guest_image
 
@@ -17,16 +21,23 @@ BLOCK = re.compile(
 )
 
 
-def test_the_page_does_what_it_says(tmp_path: Path) -> None:
+@pytest.fixture
+def here() -> Iterator[Path]:
+    """A directory whose path is short enough for the sockets of a cloud."""
+    with tempfile.TemporaryDirectory() as path:
+        yield Path(path)
+
+
+def test_the_page_does_what_it_says(here: Path) -> None:
     """Every command of the page works, in order, and leaves no process behind."""
     commands = ["ip link set lo up"]
     for block in BLOCK.finditer(PAGE.read_text(encoding="utf-8")):
         if block["kind"] == "sh":
             commands.append(block["text"])
         else:
-            (tmp_path / block["name"]).write_text(block["text"], encoding="utf-8")
-    assert len(commands) >= 6 and len(list(tmp_path.glob("*.py"))) == 2
-    (tmp_path / "scripts").symlink_to(CHECKOUT / "scripts")
+            (here / block["name"]).write_text(block["text"], encoding="utf-8")
+    assert len(commands) >= 6 and len(list(here.glob("*.py"))) == 2
+    (here / "scripts").symlink_to(CHECKOUT / "scripts")
     guest_image.build(say=print)  # its packages can't be fetched from where the page is run
     # whatever fails, the cloud goes down; what went wrong is in its logs
     story = "\n".join(
@@ -39,7 +50,7 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     # a network of its own: its bridge and rules never meet this machine's
     done = subprocess.run(
         ["unshare", "--net", "bash", "-c", story],
-        cwd=tmp_path,
+        cwd=here,
         env={**os.environ, "PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}"},
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
@@ -49,7 +60,7 @@ def test_the_page_does_what_it_says(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout
     for said in ("it has booted again", "the disk kept /root/was-here", "it is terminated"):
         assert done.stdout.count(said) == 2, done.stdout
-    assert not left_over(tmp_path), done.stdout
+    assert not left_over(here), done.stdout
 
 
 def left_over(directory: Path) -> list[str]:

@@ -19,12 +19,6 @@ from nova_tx.taps.crew import program
 from nova_tx.taps.options import DaemonOptions
 
 
-@pytest.fixture(autouse=True)
-def libraries_are_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Python's loggers stay as they are."""
-    monkeypatch.setattr("nova_tx.log.daemon_log.hear", lambda levels: None)
-
-
 def read(words: str, tmp_path: Path) -> DaemonOptions:
     """What C{twistd} reads, on the words before and after the daemon's name."""
     before, _, after = words.partition("nova-scheduler")
