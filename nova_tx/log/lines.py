@@ -149,13 +149,13 @@ def _message(event: Event) -> str:
 
 
 def _formatted(event: Event) -> str:
-    """As Twisted formats it; sooner, if its format asks for no more than Python's own."""
+    """As Twisted formats it; sooner, if Python's own formats can do it."""
     template = event.get("log_format")
-    if isinstance(template, str) and "(" not in template and "log_flattened" not in event:
+    if isinstance(template, str) and "log_flattened" not in event:
         try:
             return template.format_map(event)
         except Exception:
-            pass  # Twisted says what is wrong with it
+            pass  # Twisted calls what is to be called, and says what is wrong
     return formatEvent(event)
 
 

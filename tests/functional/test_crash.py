@@ -13,7 +13,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from nova_tx.testing.crashing import OPERATIONS, CrashingCloud, Operation
+from nova_tx.testing.crash_operations import OPERATIONS
+from nova_tx.testing.crashing import CrashingCloud, Operation
 from nova_tx.testing.daemons import free_plan
 
 #: The file of the object of C{UploadInParts}.
@@ -102,11 +103,4 @@ def test_whoever_dies_wherever_all_is_settled(cloud: CrashingCloud, kind: type[O
     deaths = cloud.deaths(operation, os.environ.get("NOVA_TX_CRASH") == "all")
     for daemon, steps in LANDMARKS[operation.name].items():
         assert set(steps) <= {each.step for each in deaths if each.daemon == daemon}, daemon
-    failed = []
-    for death in deaths:
-        try:
-            cloud.die(operation, death)
-        except AssertionError as reason:
-            failed.append(f"{death}: {reason}")
-            cloud.revive()
-    assert failed == []
+    assert cloud.die_of_all(operation, deaths) == []

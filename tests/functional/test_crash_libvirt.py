@@ -11,10 +11,8 @@ from pathlib import Path
 import pytest
 
 from nova_tx.testing.crash import FILE
-from nova_tx.testing.crashing import (
-    CrashingCloud,
+from nova_tx.testing.crash_operations import (
     CreateImage,
-    Operation,
     Reboot,
     Rescue,
     Run,
@@ -23,6 +21,7 @@ from nova_tx.testing.crashing import (
     Terminate,
     Unrescue,
 )
+from nova_tx.testing.crashing import CrashingCloud, Operation
 from nova_tx.testing.daemons import free_plan
 from nova_tx.testing.libvirtd_apart import libvirtd_apart
 

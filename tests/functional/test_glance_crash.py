@@ -14,7 +14,8 @@ import pytest
 
 from nova_tx.image.glance_ids import to_uuid
 from nova_tx.testing.crash import FILE
-from nova_tx.testing.crashing import CrashingCloud, CreateImage, Death, Register
+from nova_tx.testing.crash_operations import CreateImage, Register
+from nova_tx.testing.crashing import CrashingCloud, Death
 from nova_tx.testing.daemons import free_plan
 from nova_tx.testing.glance_server import GlanceServer
 from nova_tx.testing.rabbitmq import free_port
@@ -147,11 +148,4 @@ def test_whoever_dies_there_is_one_image(
     found = cloud.deaths(operation, os.environ.get("NOVA_TX_CRASH") == "all")
     deaths = _chosen(found, daemon, since)
     assert set(LANDMARKS[operation.name]) <= {each.step for each in deaths}
-    failed = []
-    for death in deaths:
-        try:
-            cloud.die(operation, death)
-        except AssertionError as reason:
-            failed.append(f"{death}: {reason}")
-            cloud.revive()
-    assert failed == []
+    assert cloud.die_of_all(operation, deaths) == []

@@ -39,6 +39,18 @@ def test_a_line_has_time_level_name_and_text() -> None:
     assert text.startswith("1970-01-01 ")
 
 
+def test_a_line_has_thousandths_of_a_second() -> None:
+    """A line's time is that of its event, as Python's logging writes it."""
+    assert ":08,250 " in line(log_time=8.25, log_format="text")
+    assert ":09,004 " in line(log_time=9.00401, log_format="text")
+
+
+def test_a_format_of_twisted_alone() -> None:
+    """What a format has called is called; one that asks for what is not there loses no line."""
+    assert line(log_format="{count()} guests", count=lambda: 2).endswith(" 2 guests\n")
+    assert "{nothing} here" in line(log_format="{nothing} here")
+
+
 def test_a_line_names_its_request() -> None:
     """Inside a request a line carries its id, user and project."""
     with in_context(RequestContext(user="john", project="physics", request_id=ID)):

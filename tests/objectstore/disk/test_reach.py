@@ -28,6 +28,7 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store = Store(str(tmp_path / "buckets"))
     store.prepare()
     store.create(Bucket("bucket", "joe", 0.0))
+    store.bucket("bucket")
     yield store
     store.close()
 
@@ -126,6 +127,12 @@ def test_names(tmp_path: Path) -> None:
         assert not os.path.exists(path)
 
 
+def test_names_are_not_waited_for() -> None:
+    """A name that the kernel would have to look up is left to threads: of /proc it has none."""
+    with pytest.raises(OutOfReach):
+        TO_MEMORY.open(f"/proc/{os.urandom(8).hex()}")
+
+
 def test_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A file is read without waiting, all that is asked for or nothing."""
     path = tmp_path / "file"
@@ -150,18 +157,17 @@ def test_bytes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     os.close(descriptor)
 
 
-def test_what_went_wrong_is_left_to_threads(store: Store, tmp_path: Path) -> None:
+def test_what_went_wrong_is_left_to_threads(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """What is not there, is damaged, or was cut short is no answer of the event loop's."""
+    _memory(monkeypatch, has=True)
     assert store.glance("bucket", "nothing") is None
     assert store.glance("other", "key") is None
     put(store, "bucket", "key", b"content")
     path = tmp_path / "buckets" / "bucket" / "objects" / "=key"
     path.write_bytes(path.read_bytes()[:-1])
     assert store.glance("bucket", "key") is None
-    descriptor = os.open(path, os.O_RDONLY)
-    with pytest.raises(OutOfReach):
-        TO_MEMORY.read(descriptor, 10_000, 0)
-    os.close(descriptor)
 
 
 def test_older_kernels(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
