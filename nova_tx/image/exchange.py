@@ -9,7 +9,7 @@ from OpenSSL import SSL
 from service_identity import VerificationError
 from treq.client import HTTPClient
 from twisted.internet.defer import Deferred, TimeoutError
-from twisted.internet.error import ConnectError, ConnectionClosed
+from twisted.internet.error import ConnectError, ConnectionClosed, DNSLookupError
 from twisted.internet.error import TimeoutError as ConnectTimeout
 from twisted.web.client import (
     Agent,
@@ -37,6 +37,7 @@ _NO_ANSWER = (
     ConnectError,
     ConnectTimeout,
     ConnectionClosed,
+    DNSLookupError,
     TimeoutError,
     RequestTransmissionFailed,
     ResponseFailed,

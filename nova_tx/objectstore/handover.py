@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 
-from twisted.internet.defer import CancelledError, Deferred
+from twisted.internet.defer import Deferred
 from twisted.internet.interfaces import IReactorTime
 from twisted.internet.task import deferLater
 from twisted.logger import Logger
@@ -50,6 +50,8 @@ class Handover:
         """
         while True:
             image = await self._database.read(images.get, None, True, image_id)
+            if self._stopping:
+                raise Stopped
             try:
                 return await self._await(self._depot.take(image, path))
             except Unavailable as error:
@@ -60,14 +62,14 @@ class Handover:
         async def awaited() -> None:
             await work
 
-        if self._stopping:
-            raise Stopped
         under_way = Deferred.fromCoroutine(awaited())
         self._under_way.add(under_way)
         try:
             await under_way
-        except CancelledError:
-            raise Stopped from None
+        except Exception:  # not each layer says CancelledError when it is cancelled
+            if self._stopping:
+                raise Stopped from None
+            raise
         finally:
             self._under_way.discard(under_way)
 
