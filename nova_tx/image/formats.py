@@ -11,6 +11,7 @@ from __future__ import annotations
 import re
 import struct
 from dataclasses import dataclass
+from itertools import chain
 from typing import BinaryIO
 
 from nova_tx.errors import ImageError
@@ -43,8 +44,12 @@ _FORMATS = {
     b"#!/bin/sh\n#V2.0 Format\nmodprobe cloop": "cloop",
     b"LUKS\xba\xbe": "luks",
     b"OOOM": "user-mode Linux cow",
+    # no disk, but perhaps one is in it
+    b"PK\x03\x04": "zip",
+    b"7z\xbc\xaf\x27\x1c": "7z",
 }
-_VDI_MAGIC = b"\x7f\x10\xda\xbe"
+#: What tells others, and where it is.
+_INSIDE = {(64, b"\x7f\x10\xda\xbe"): "vdi", (257, b"ustar"): "tar"}
 
 _SECTOR = 512
 #: Bits of what a reader of qcow2 must know: written in haste, how it is packed, longer tables.
@@ -80,9 +85,9 @@ def packed(head: bytes) -> str | None:
 
 def named(head: bytes) -> str:
     """What a file is that begins so."""
-    if head[64:68] == _VDI_MAGIC:
-        return "vdi"
-    return next((kind for magic, kind in _FORMATS.items() if head.startswith(magic)), RAW)
+    at_start = (kind for magic, kind in _FORMATS.items() if head.startswith(magic))
+    inside = (kind for (at, magic), kind in _INSIDE.items() if head.startswith(magic, at))
+    return next(chain(at_start, inside), RAW)
 
 
 def check_raw(path: str) -> None:
