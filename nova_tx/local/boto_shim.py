@@ -85,11 +85,12 @@ install()
 import boto  # noqa: E402
 from boto.ec2.connection import EC2Connection  # noqa: E402
 from boto.ec2.regioninfo import RegionInfo  # noqa: E402
-from boto.exception import BotoServerError  # noqa: E402
+from boto.exception import BotoClientError, BotoServerError  # noqa: E402
 from boto.s3.bucket import Bucket  # noqa: E402
 from boto.s3.connection import OrdinaryCallingFormat, S3Connection  # noqa: E402
 
 __all__ = [
+    "BotoClientError",
     "BotoServerError",
     "Bucket",
     "EC2Connection",

@@ -15,6 +15,7 @@ from typing import Any
 from urllib.parse import SplitResult, urlsplit
 
 from nova_tx.local.boto_shim import (
+    BotoClientError,
     BotoServerError,
     EC2Connection,
     OrdinaryCallingFormat,
@@ -23,8 +24,8 @@ from nova_tx.local.boto_shim import (
 )
 from nova_tx.local.terminal import LocalError
 
-#: What boto's calls raise when the cloud refuses, or can't be reached.
-REFUSED = (BotoServerError, OSError)
+#: What boto's calls raise when the cloud refuses, or can't be reached, or boto itself refuses.
+REFUSED = (BotoServerError, BotoClientError, OSError)
 
 
 def read_novarc(path: Path) -> dict[str, str]:
@@ -102,4 +103,6 @@ def sentence(reason: Exception) -> str:
     if isinstance(reason, BotoServerError):
         code: Any = reason.error_code or reason.status
         return f"{code}: {reason.message or reason.reason}"
+    if isinstance(reason, BotoClientError):
+        return str(reason.reason)
     return re.sub(r"^\[Errno \d+\] ", "", str(reason)) or type(reason).__name__

@@ -24,6 +24,8 @@ from nova_tx.local.publish import (
     publisher,
 )
 from nova_tx.local.terminal import Bar, LocalError, Say, end_cleanly, say
+from nova_tx.objectstore.faults import InvalidBucketName
+from nova_tx.objectstore.names import check_bucket
 
 TARBALL, IMAGE = "uec-publish-tarball", "uec-publish-image"
 #: Exit status of who was asked to end.
@@ -89,13 +91,29 @@ def _existing(text: str) -> Path:
     return path.resolve()
 
 
+def _bucket(text: str) -> str:
+    try:
+        return check_bucket(text.rstrip("/"))
+    except InvalidBucketName as reason:
+        raise argparse.ArgumentTypeError(str(reason)) from None
+
+
+def _name(text: str) -> str:
+    """What a file may be called beside others."""
+    if text in ("", ".", "..") or "/" in text or not text.isprintable():
+        raise argparse.ArgumentTypeError(f"{text!r} is no name of a file")
+    return text
+
+
 def tarball_parser() -> argparse.ArgumentParser:
     """What C{uec-publish-tarball} takes."""
     parser = _Parser(TARBALL, description="Bundle, upload and register the image of a tarball.")
     _boots(parser)
     _both(parser)
     for what in ("image", "kernel", "ramdisk"):
-        parser.add_argument(f"--rename-{what}", metavar="NAME", help=f"publish the {what} as NAME")
+        parser.add_argument(
+            f"--rename-{what}", metavar="NAME", type=_name, help=f"publish the {what} as NAME"
+        )
     parser.add_argument("-l", "--use-loader", action="store_true", help="use the loader as kernel")
     parser.add_argument(
         "--add-launch",
@@ -106,8 +124,8 @@ def tarball_parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("-q", "--quiet", action="store_true", help="print nothing but the ids")
     parser.add_argument("tarball", type=Path)
-    parser.add_argument("bucket")
-    parser.add_argument("arch", nargs="?")
+    parser.add_argument("bucket", type=_bucket)
+    parser.add_argument("arch", nargs="?", choices=_ARCHITECTURES)
     return parser
 
 
@@ -125,14 +143,14 @@ def image_parser() -> argparse.ArgumentParser:
         help="who may launch it, too; all for everybody, none for nobody",
     )
     parser.add_argument("-t", "--type", choices=tuple(TYPES), default="auto", help="what it is")
-    parser.add_argument("--rename", metavar="NAME", help="publish it as NAME")
+    parser.add_argument("--rename", metavar="NAME", type=_name, help="publish it as NAME")
     parser.add_argument("--name", help="the image's name in the registry; none for none")
     parser.add_argument("-o", "--output", metavar="FILE", help="append id and manifest to FILE")
     parser.add_argument("-n", "--dry-run", action="store_true", help="only say what would be done")
     parser.add_argument("-v", "--verbose", action="store_true", help="say what is done")
     parser.add_argument("arch", choices=_ARCHITECTURES)
     parser.add_argument("image", type=_existing)
-    parser.add_argument("bucket")
+    parser.add_argument("bucket", type=_bucket)
     return parser
 
 
@@ -168,8 +186,8 @@ def tarball(argv: Sequence[str]) -> None:
         directory=said.working_dir,
     )
     tell: Say = _quiet if said.quiet else say
-    bucket, bar = said.bucket.rstrip("/"), _unseen if said.quiet else Bar
-    print(publish_tarball(said.tarball, bucket, said.arch, say=tell, wanted=wanted, bar=bar))
+    bar = _unseen if said.quiet else Bar
+    print(publish_tarball(said.tarball, said.bucket, said.arch, say=tell, wanted=wanted, bar=bar))
 
 
 def image(argv: Sequence[str]) -> None:
@@ -184,9 +202,8 @@ def image(argv: Sequence[str]) -> None:
     boots = (said.kernel, said.kernel_file, said.ramdisk, said.ramdisk_file)
     if what != "image" and any(boots):
         parser.error(f"a {what} has no kernel or ramdisk")
-    arch, bucket = bundle_arch(said.arch, ""), said.bucket.rstrip("/")
     name = said.rename or said.image.name
-    location = f"{bucket}/{name}.manifest.xml"
+    location = f"{said.bucket}/{name}.manifest.xml"
     if said.dry_run:
         say(f"[{what}] {said.image} => {location}")
         print(f"{ {'kernel': 'eki', 'ramdisk': 'eri'}.get(what, 'emi') }-xxxxxxxx\t{location}")
@@ -201,7 +218,7 @@ def image(argv: Sequence[str]) -> None:
         directory=said.working_dir,
     )
     tell: Say = say if said.verbose else _quiet
-    with publisher(bucket, arch, wanted, say=tell) as work:
+    with publisher(said.bucket, bundle_arch(said.arch, ""), wanted, say=tell) as work:
         if what == "image":
             chosen = Chosen(said.kernel_file, said.ramdisk_file, said.image)
             image_id = work.publish(chosen, wanted).image

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_tx.local.clients import connect, read_novarc
+from nova_tx.local.clients import REFUSED, connect, read_novarc, sentence
 from nova_tx.local.terminal import LocalError
 
 KEYS = {"EC2_ACCESS_KEY": "access:project", "EC2_SECRET_KEY": "secret"}
@@ -39,6 +39,14 @@ def test_a_ca_that_is_not_there() -> None:
     connect(where)
     with pytest.raises(LocalError, match="AWS_CA_BUNDLE: can't use /nowhere: No such file"):
         connect({**where, "S3_URL": "https://x"})
+
+
+def test_what_boto_itself_refuses() -> None:
+    """A name that boto does not even send is refused as by the cloud, in a sentence."""
+    _, s3 = connect({"EC2_URL": "http://127.0.0.1:9", "S3_URL": "http://127.0.0.1:9", **KEYS})
+    with pytest.raises(REFUSED) as caught:
+        s3.create_bucket("Capital")
+    assert sentence(caught.value).startswith("Bucket names cannot contain upper-case")
 
 
 def test_what_is_missing_is_named() -> None:
