@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
 
-from twisted.web.client import Agent, FileBodyProducer, readBody
+import treq
+from twisted.web.client import Agent, FileBodyProducer
 from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
@@ -109,7 +110,7 @@ class Asker:
             name.decode().lower(): b",".join(values).decode()
             for name, values in answer.headers.getAllRawHeaders()
         }
-        return Told(answer.code, found, await readBody(answer))
+        return Told(answer.code, found, await treq.content(answer))
 
 
 def _sign_v2(user: str, request: S3Request) -> dict[str, str]:

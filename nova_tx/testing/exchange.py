@@ -10,8 +10,9 @@ from contextlib import asynccontextmanager
 from io import BytesIO
 from typing import Any, TypeVar
 
+import treq
 from twisted.internet.defer import Deferred
-from twisted.web.client import Agent, FileBodyProducer, readBody
+from twisted.web.client import Agent, FileBodyProducer
 from twisted.web.resource import Resource
 from twisted.web.server import Site
 
@@ -114,7 +115,7 @@ class Exchange:
 
         self._stage.work = serve
         body = FileBodyProducer(BytesIO(content)) if content else None
-        await readBody(await self._agent.request(b"PUT", self._url, bodyProducer=body))
+        await treq.content(await self._agent.request(b"PUT", self._url, bodyProducer=body))
         return await ended
 
     async def break_off(self, store: Any, bucket: str, key: str, content: bytes) -> None:
@@ -147,7 +148,7 @@ class Exchange:
             await found.send(request, 200, {}, first, size)
 
         self._stage.work = send
-        content: bytes = await readBody(await self._agent.request(b"GET", self._url))
+        content: bytes = await treq.content(await self._agent.request(b"GET", self._url))
         return content
 
     async def get(self, store: Any, bucket: str, key: str) -> bytes:

@@ -6,8 +6,9 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import treq
 from twisted.internet import reactor
-from twisted.web.client import Agent, readBody
+from twisted.web.client import Agent
 
 from nova_tx.db.engine import Database
 from nova_tx.flags import S3Flags
@@ -21,7 +22,7 @@ async def test_a_flood_is_told_to_slow_down(tmp_path: Path, database: Database) 
 
         async def ask() -> tuple[int, bytes]:
             response = await agent.request(b"GET", f"http://127.0.0.1:{running.port}/".encode())
-            return response.code, await readBody(response)
+            return response.code, await treq.content(response)
 
         gate = running.objectstore.site._door._gate
         with ExitStack() as inside:

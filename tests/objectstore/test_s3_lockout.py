@@ -12,8 +12,9 @@ from typing import Any
 
 import pytest
 import pytest_twisted
+import treq
 from twisted.internet import reactor
-from twisted.web.client import Agent, readBody
+from twisted.web.client import Agent
 from twisted.web.http_headers import Headers
 
 from nova_tx.auth.database import DatabaseUsers
@@ -49,7 +50,7 @@ class Doors:
         headers = Headers({name: [value] for name, value in signed.items()})
         agent: Any = Agent(reactor)
         response = await agent.request(b"GET", f"http://{host}/".encode(), headers)
-        body = (await readBody(response)).decode()
+        body = (await treq.content(response)).decode()
         code, text = (re.search(f"<{tag}>(.*?)</{tag}>", body) for tag in ("Code", "Message"))
         return response.code, code and code[1], text and text[1]
 
