@@ -19,6 +19,7 @@ GROUND = (
     "access_log",
     "bar",
     "block_devices",
+    "cancelling",
     "context",
     "disk",
     "errors",

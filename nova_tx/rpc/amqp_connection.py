@@ -26,6 +26,7 @@ from txamqp.client import Closed
 from txamqp.spec import load
 
 from nova_tx import pem
+from nova_tx.cancelling import cancellable
 from nova_tx.errors import StartupError
 from nova_tx.flags import BusFlags
 from nova_tx.log import background
@@ -156,7 +157,7 @@ class Connection:
 
     async def _attempt(self) -> Client:
         assert self._endpoint is not None
-        client = await self._endpoint.connect(_Factory.forProtocol(self._client))
+        client = await cancellable(self._endpoint.connect(_Factory.forProtocol(self._client)))
         assert isinstance(client, Client)
         ready = Deferred.fromCoroutine(self._enter(client))
         try:
