@@ -24,6 +24,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import UNKNOWN_LENGTH
 
 from nova_tx import pem
+from nova_tx.cancelling import cancellable
 from nova_tx.errors import ImageError, Unavailable
 from nova_tx.image.receiver import receive
 from nova_tx.image.sender import FileSender, within
@@ -89,7 +90,7 @@ class Exchange:
             asked: Deferred[Any] = self._client.request(
                 method, url, headers=sent, data=body or None, unbuffered=True, allow_redirects=False
             )
-            return await within(asked, PATIENCE, body, self.reactor)
+            return await within(cancellable(asked), PATIENCE, body, self.reactor)
         except RequestGenerationFailed as error:
             raise ImageError("the image's file could not be read") from error
         except _NO_ANSWER as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.interfaces import IHostnameResolver
 from twisted.internet.testing import MemoryReactorClock
 from zope.interface import implementer
@@ -15,11 +16,15 @@ from nova_tx.image.exchange import Exchange
 
 @implementer(IHostnameResolver)
 class NoNames:
-    """Knows no name."""
+    """Knows no name, or is about to look for it."""
+
+    def __init__(self, found: bool = True) -> None:
+        self._found = found
 
     def resolveHostName(self, receiver: Any, *_: Any, **__: Any) -> Any:
         receiver.resolutionBegan(None)
-        receiver.resolutionComplete()
+        if self._found:
+            receiver.resolutionComplete()
 
 
 async def test_unknown_host() -> None:
@@ -28,3 +33,16 @@ async def test_unknown_host() -> None:
     reactor.installNameResolver(NoNames())
     with pytest.raises(Unavailable, match="Glance does not answer"):
         await Exchange(reactor, "Glance").ask("GET", "http://glance.invalid:9292/v2/images", {})
+
+
+async def test_given_up() -> None:
+    """Who asks no more hears that, and not that the service is away: nothing is wrong with it."""
+    reactor = MemoryReactorClock()
+    reactor.installNameResolver(NoNames(found=False))
+    asked = Deferred.fromCoroutine(
+        Exchange(reactor, "Glance").ask("GET", "http://glance.invalid:9292/v2/images", {})
+    )
+    asked.cancel()
+    assert asked.called
+    with pytest.raises(CancelledError):
+        await asked
