@@ -21,6 +21,7 @@ from twisted.web.http_headers import Headers
 from twisted.web.iweb import IAgent, IResponse
 
 from nova_tx.auth.s3_signatures import UNSIGNED
+from nova_tx.cancelling import cancellable
 from nova_tx.errors import Unavailable
 from nova_tx.objectstore.bounds import SMALL
 from nova_tx.objectstore.remote import answers
@@ -251,11 +252,13 @@ class Client:
         now = datetime.fromtimestamp(self._clock.seconds(), UTC)
         headers = self._place.signed(method, name, query, dict(more), digest, now)
         try:
-            return await self._agent.request(
-                method.encode(),
-                self._place.url(name, query),
-                Headers({key: [value] for key, value in headers.items()}),
-                body,
+            return await cancellable(
+                self._agent.request(
+                    method.encode(),
+                    self._place.url(name, query),
+                    Headers({key: [value] for key, value in headers.items()}),
+                    body,
+                )
             )
         except CancelledError:
             raise

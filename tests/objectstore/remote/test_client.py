@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
-from twisted.internet.defer import Deferred, succeed
-from twisted.internet.error import ConnectionRefusedError
+from twisted.internet.defer import CancelledError, Deferred, succeed
+from twisted.internet.error import ConnectingCancelledError, ConnectionRefusedError
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 from twisted.web.client import ResponseDone
@@ -46,10 +46,15 @@ class Script:
         self.body = bodyProducer
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
         if answer is None:
-            return Deferred()
+            return Deferred(_not_connected)
         if isinstance(answer, Exception):
             return cast(Deferred[Any], Deferred.fromCoroutine(_raise(answer)))
         return succeed(answer)
+
+
+def _not_connected(asked: Deferred[Any]) -> None:
+    """What an agent says of a request that is given up before there is a connection."""
+    asked.errback(ConnectingCancelledError(None))
 
 
 async def _raise(error: Exception) -> None:
@@ -297,6 +302,25 @@ def test_not_taken() -> None:
     with pytest.raises(Unavailable):
         world.soon(sending.write(b"12345"))
     sending.abort()
+
+
+def test_given_up_before_it_is_taken(reasons: Any) -> None:
+    """That a body is given up before there is a connection is no fault of the S3 behind."""
+    sending = World(None).client.begin("name", 10)
+    sending.abort()
+    assert reasons.flush() == []
+
+
+async def test_ended_while_it_is_asked(reasons: Any) -> None:
+    """A request is not repeated when who asks for it does not want it any more."""
+    world = World(None)
+    asked = Deferred.fromCoroutine(world.client.get("name"))
+    asked.cancel()
+    assert asked.called
+    with pytest.raises(CancelledError):
+        await asked
+    assert (len(world.script.asked), world.clock.getDelayedCalls()) == (1, [])
+    assert reasons.flush() == []
 
 
 class _Transport:
