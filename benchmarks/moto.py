@@ -28,7 +28,7 @@ from nova_tx import states
 from nova_tx.api.ec2.action import actions
 from nova_tx.db.schema import instances
 from nova_tx.operations import Operations
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 _NUMBERS = (1, 100, 1000)
 #: How often each has its turn.

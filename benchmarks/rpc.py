@@ -14,7 +14,8 @@ from pathlib import Path
 
 from benchmarks.figures import Figure, median
 from benchmarks.rpc_peers import Work
-from nova_tx.testing.rabbitmq import RabbitMQ, free_port
+from nova_tx.testing.ports import free_port
+from nova_tx.testing.rabbitmq import RabbitMQ
 
 PEERS = ("nova_tx", "txamqp", "pika")
 _AIMS = {1: "≥ 2,000", 64: "≥ 5,000"}

@@ -10,7 +10,6 @@ import os
 import random
 import secrets
 import signal
-import socket
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -30,6 +29,7 @@ from nova_tx.local.cloud import Cloud
 from nova_tx.local.plan import Plan
 from nova_tx.states import Power
 from nova_tx.testing.invariants import Scene, faults
+from nova_tx.testing.ports import is_free
 from nova_tx.testing.rabbitmq import RabbitMQ
 
 P = ParamSpec("P")
@@ -58,19 +58,9 @@ def free_plan(directory: Path, bus: str = "rabbitmq", database: str = "") -> Pla
     """A cloud with fake guests, on ports that nobody has."""
     for base in random.sample(range(12_000, 21_000), 100):
         plan = Plan(str(directory), bus, "fake", database, base, "10.100.0.0/22")
-        if all(map(_free, plan.ports.values())):
+        if all(map(is_free, plan.ports.values())):
             return plan
     raise AssertionError("no free ports")
-
-
-def _free(port: int) -> bool:
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError:
-            return False
-    return True
 
 
 class Daemons(Cloud):

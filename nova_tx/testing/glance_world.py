@@ -27,7 +27,7 @@ from nova_tx.testing.objectstore import (
     running_objectstore,
 )
 from nova_tx.testing.objectstore_server import flags_for, known_users
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 #: Who may do everything in Glance.
 OPERATOR = Asker("operator", "operator", True)

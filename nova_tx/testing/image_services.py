@@ -22,7 +22,7 @@ from nova_tx.local.clients import connect
 from nova_tx.testing.daemons import Daemons, free_plan, until
 from nova_tx.testing.glance_server import GlanceServer
 from nova_tx.testing.guest_life import PATIENCE, Guest
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 #: As a C{nova.conf} of 2011 has them.
 SERVICES = {

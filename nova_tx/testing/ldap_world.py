@@ -11,7 +11,7 @@ from typing import Any
 import ldap
 
 from nova_tx.flags import LdapFlags
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 from nova_tx.testing.slapd import PASSWORD, SUFFIX, Slapd
 
 CHECKOUT = Path(__file__).resolve().parents[2]

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import signal
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -25,13 +24,7 @@ from nova_tx.testing.certificates import Authority
 from nova_tx.testing.daemons import until
 from nova_tx.testing.endpoint import Endpoint
 from nova_tx.testing.objectstore_server import USERS
-
-
-def free_port() -> int:
-    """One that nobody has."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+from nova_tx.testing.ports import free_port
 
 
 class ObjectstoreDaemon:

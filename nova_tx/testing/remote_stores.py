@@ -20,8 +20,8 @@ from nova_tx.objectstore.remote.opening import remote_store
 from nova_tx.objectstore.remote.store import RemoteStore
 from nova_tx.objectstore.threads import Pool
 from nova_tx.testing.daemons import until
-from nova_tx.testing.objectstore_daemon import free_port
 from nova_tx.testing.objectstore_process import ACCESS, SECRET
+from nova_tx.testing.ports import free_port
 
 #: The bucket there that keeps everything.
 BUCKET = "remote"

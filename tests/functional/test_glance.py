@@ -13,7 +13,7 @@ from nova_tx.testing.conformance.image import make_image_tests
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.glance_server import TOKEN, GlanceServer
 from nova_tx.testing.glance_world import GlanceWorld, glance_world
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 
 class _Servers:

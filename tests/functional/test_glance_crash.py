@@ -18,7 +18,7 @@ from nova_tx.testing.crash_operations import CreateImage, Register
 from nova_tx.testing.crashing import CrashingCloud, Death
 from nova_tx.testing.daemons import free_plan
 from nova_tx.testing.glance_server import GlanceServer
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 #: Two pieces of it are sent one after the other.
 CONTENT = b"the root disk" * 30_000

@@ -19,7 +19,7 @@ from nova_tx.testing.conformance.image import ADMIN, DISK, EVE, JOE, LOCATION, S
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.glance_server import TOKEN, GlanceServer
 from nova_tx.testing.glance_world import OPERATOR, GlanceWorld, glance_world
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 BOB = RequestContext("bob", "bob")
 EVERYBODY = (JOE, EVE, ADMIN, BOB)

@@ -21,7 +21,7 @@ from nova_tx.testing.conformance.image import CONTENT, DISK, JOE, LOCATION, SOUR
 from nova_tx.testing.database import memory_database
 from nova_tx.testing.glance_server import GlanceServer
 from nova_tx.testing.glance_world import OPERATOR, GlanceWorld, glance_world
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 from nova_tx.testing.relay import Relay
 
 #: Bytes of a request that Glance gets: its headers, and some of the file.

@@ -26,7 +26,7 @@ from nova_tx.manage.main import main
 from nova_tx.model.access import KeyPair
 from nova_tx.testing.certificates import Authority
 from nova_tx.testing.ldap_world import OURS, USERS, directory, empty, entries, flags
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 from nova_tx.testing.slapd import Slapd
 
 NOW = datetime(2011, 2, 3)

@@ -31,7 +31,8 @@ from nova_tx.rpc.amqp_channel import Channel, Incoming
 from nova_tx.rpc.amqp_client import Client
 from nova_tx.testing.certificates import Authority
 from nova_tx.testing.conformance.rpc import JOHN, Bus, RPCConformance, Service, called, soon
-from nova_tx.testing.rabbitmq import TLS, RabbitMQ, free_port
+from nova_tx.testing.ports import free_port
+from nova_tx.testing.rabbitmq import TLS, RabbitMQ
 
 _QUEUES = ("compute", "compute.a", "compute.b", "compute.b.example.org", "network", "network.n")
 

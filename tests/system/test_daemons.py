@@ -16,7 +16,7 @@ from nova_tx.db import overview
 from nova_tx.local import processes
 from nova_tx.model.instances import Instance
 from nova_tx.testing.daemons import Daemons, free_plan, until
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SUITE = ("nova-api", "nova-compute", "nova-network", "nova-objectstore", "nova-scheduler")

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from nova_tx.testing.daemons import Daemons, free_plan, until
-from nova_tx.testing.rabbitmq import free_port
+from nova_tx.testing.ports import free_port
 
 CHECKOUT = Path(__file__).resolve().parents[2]
 SUITE = ("nova-api", "nova-scheduler", "nova-network", "nova-compute", "nova-objectstore")
