@@ -114,7 +114,7 @@ def test_an_upload_that_ends(
     bucket = f"ended-{number.name.lower()}"
     running = _bitten(cloud, tarball, bucket, tmp_path / "kept")
     running.send_signal(number)
-    out, err = running.communicate(timeout=30)
+    out, err = running.communicate(timeout=120)
     assert out == ""
     if number == signal.SIGKILL:
         assert running.returncode == -number
@@ -147,7 +147,7 @@ def test_one_image(cloud: Daemons, tarball: Path, tmp_path: Path) -> None:
     words = ("-d", tmp_path / "kept", "-l", "all", "--rename", "one", "--name", "one of all")
     more = ("-K", kernel, "-o", output, "-v", "amd64", disk, "single")
     running = _start(cloud, IMAGE, *words, *more)
-    out, err = running.communicate(timeout=60)
+    out, err = running.communicate(timeout=120)
     assert (running.returncode, out) == (0, ""), err
     image_id, location = output.read_text().split()
     assert location == "single/one.manifest.xml"
@@ -156,5 +156,5 @@ def test_one_image(cloud: Daemons, tarball: Path, tmp_path: Path) -> None:
     booted = cloud.ec2.describe_images(ImageIds=[image["KernelId"]])["Images"][0]
     assert (booted["ImageType"], booted["Public"]) == ("kernel", True)
     again = _start(cloud, IMAGE, *words, "--allow-existing", "-k", image["KernelId"], *more[4:])
-    out, err = again.communicate(timeout=60)
+    out, err = again.communicate(timeout=120)
     assert (again.returncode, out) == (0, f"{image_id}\t{location}\n"), err
