@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from twisted.internet.defer import Deferred
-from twisted.internet.error import ConnectionDone, ConnectionLost
+from twisted.internet.error import ConnectionLost
 from twisted.python.failure import Failure
 
 from nova_tx.objectstore.aside import BEHIND
@@ -209,7 +209,7 @@ class Body:
 
     def lost(self, reason: Failure) -> None:
         """The connection is gone."""
-        if reason.check(ConnectionDone):
+        if not reason.check(ConnectionLost):  # it was closed, or what came was no TLS
             reason = Failure(ConnectionLost("the client closed the connection"))
         self._lost = reason
         self._fire(reason)

@@ -5,8 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import pytest
+from OpenSSL import SSL
 from twisted.internet.defer import Deferred, maybeDeferred
+from twisted.internet.error import ConnectionAborted, ConnectionDone, ConnectionLost
 from twisted.internet.interfaces import ISSLTransport
+from twisted.python.failure import Failure
 from zope.interface import implementer
 
 from nova_tx.objectstore.body import Body
@@ -109,3 +113,16 @@ def test_not_poured() -> None:
     taking = Deferred.fromCoroutine(body.some())
     body.arrived(PIECE)
     assert taking.result == PIECE and request.transport.paused
+
+
+@pytest.mark.parametrize(
+    "reason", [ConnectionDone(), ConnectionAborted(), SSL.Error([("SSL", "", "bad record mac")])]
+)
+async def test_lost(reason: Exception) -> None:
+    """However a connection ends in the middle of a body, it is the client who is gone."""
+    body = Body(Request(), 2**20, False)  # type: ignore[arg-type]
+    taking = Deferred.fromCoroutine(body.some())
+    body.lost(Failure(reason))
+    for each in (taking, Deferred.fromCoroutine(body.some())):
+        with pytest.raises(ConnectionLost):
+            await each
