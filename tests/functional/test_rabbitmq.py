@@ -326,7 +326,7 @@ async def test_silent_broker(
 async def test_broker_that_starts_late(tmp_path: Path, opened: Opener) -> None:
     """A daemon that is started before its broker waits for it."""
     node = RabbitMQ(tmp_path / "rabbitmq", free_port())
-    opening = soon(opened(node, rabbit_max_retries=1000, rabbit_retry_interval=1))
+    opening = Deferred.fromCoroutine(opened(node, rabbit_max_retries=1000, rabbit_retry_interval=1))
     await deferToThread(node.start)
     try:
         rpc = await opening
@@ -356,7 +356,7 @@ async def test_killed_broker_loses_nothing(mortal: RabbitMQ, opened: Opener) -> 
             sent.append(number)
             number += 1
 
-    sending = soon(send())
+    sending = Deferred.fromCoroutine(send())
     await service.after(200)
     mortal.kill()
     before = len(sent)
@@ -404,11 +404,12 @@ async def test_closed_with_casts_on_their_way(broker: RabbitMQ, bus: Bus, opened
 
 async def test_call_across_a_restart(mortal: RabbitMQ, opened: Opener) -> None:
     """A call that is in hand while the broker restarts is answered."""
-    here, there = await opened(mortal), await opened(mortal)
+    # who asks waits as long as the broker takes to end and to start
+    here, there = await opened(mortal, rpc_response_timeout=600), await opened(mortal)
     service = Service()
     await there.serve("compute", "a", service)
     args = {"key": "x", "instance_id": 1}
-    answer = soon(here.call(JOHN, "compute.a", "hold", args))
+    answer = Deferred.fromCoroutine(here.call(JOHN, "compute.a", "hold", args))
     await service.after(1)
     await deferToThread(mortal.stop)
     await deferToThread(mortal.start)
