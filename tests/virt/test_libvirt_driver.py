@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 from twisted.internet import reactor
-from twisted.internet.defer import Deferred
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
+from twisted.python.failure import Failure
 
 from nova_tx.errors import HypervisorAway, StartupError, VirtError
 from nova_tx.flags import LibvirtFlags
@@ -96,6 +97,21 @@ async def test_reopened() -> None:
         await found.run(lambda conn: None)
     assert held.isAlive() == 1
     await found.close()
+
+
+async def test_not_reopened_in_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Work that is given up at the end, but was begun, opens no connection that nobody closes."""
+    found = _thread()
+    await found.open()
+    await found.run(lambda conn: found._disconnect())
+    opened: list[str] = []
+    monkeypatch.setattr(library(), "open", opened.append)
+    with found._lock:
+        given_up = found.run(lambda conn: None).addErrback(Failure.trap, CancelledError)
+        given_up.cancel()
+        closing = Deferred.fromCoroutine(found.close())
+    await closing
+    assert opened == []
 
 
 class Breaking(Dead):

@@ -193,6 +193,8 @@ class LibvirtThread:
                 return self._conn
             self._disconnect()
             self._reactor.callFromThread(self._lost)
+        if not self._open:  # nobody would close it, and libvirt may not answer at all
+            raise HypervisorAway(f"libvirt at {self._uri} is not wanted any more")
         conn = libvirt.open(self._uri)
         for prepare in (
             lambda: conn.registerCloseCallback(self._closed, None),
