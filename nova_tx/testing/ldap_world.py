@@ -17,6 +17,8 @@ from nova_tx.testing.slapd import PASSWORD, SUFFIX, Slapd
 CHECKOUT = Path(__file__).resolve().parents[2]
 OURS = "of-nova"
 USERS, GROUPS = f"ou=Users,{SUFFIX}", f"ou=Groups,{SUFFIX}"
+#: What there is when it is set up.
+SET_UP = {SUFFIX, USERS, GROUPS, f"cn=nova,{SUFFIX}"}
 
 
 def commands() -> list[list[str]]:
@@ -85,16 +87,12 @@ def add(server: Slapd, dn: str, **attributes: str | list[str]) -> None:
 
 
 def empty(server: Slapd) -> None:
-    """Take away all users and groups."""
+    """Take away all users and groups, and what else somebody made."""
     connection = server.connection()
     try:
-        for base in (USERS, GROUPS):
-            below = [
-                dn for dn, _ in connection.search_s(base, ldap.SCOPE_SUBTREE, attrlist=["1.1"])
-            ]
-            for dn in sorted(below, key=len, reverse=True):
-                if dn != base:
-                    connection.delete_s(dn)
+        there = [dn for dn, _ in connection.search_s(SUFFIX, ldap.SCOPE_SUBTREE, attrlist=["1.1"])]
+        for dn in sorted({*there} - SET_UP, key=len, reverse=True):
+            connection.delete_s(dn)
     finally:
         connection.unbind_s()
 

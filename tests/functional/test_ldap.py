@@ -14,6 +14,7 @@ from nova_tx.errors import Duplicate, InvalidInput, ProjectNotFound, RoleNotFoun
 from nova_tx.testing.conformance.users import make_users_tests
 from nova_tx.testing.ldap_world import (
     GROUPS,
+    SET_UP,
     USERS,
     a_person,
     add,
@@ -126,7 +127,7 @@ class TestLdapUsers(_Suite):
         await users.delete_project("shop")
         for name in ("joe", "ann", "eve"):
             await users.delete_user(name)
-        assert set(entries(self._slapd)) == {SUFFIX, USERS, GROUPS, f"cn=nova,{SUFFIX}"}
+        assert set(entries(self._slapd)) == SET_UP
 
     @pytest.mark.parametrize(
         "hostile",
