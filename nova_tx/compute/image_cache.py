@@ -55,7 +55,9 @@ class ImageCache:
         Path of an image's file, fetched if it is not here.
 
         @raise MalformedImageId: it is no image id.
-        @raise ImageNotFound, ImageUnavailable, ImageError: as L{IImages.fetch}.
+        @raise ImageNotFound, ImageUnavailable: as L{IImages.fetch}.
+        @raise ImageError: as that, twice.
+        @raise Unavailable: the image service is away, perhaps since it began to answer.
         """
         path = os.path.join(self._path, check_image_id(image_id))
         self._used[image_id] = self._clock()
@@ -95,10 +97,18 @@ class ImageCache:
         return whole and used + seconds <= self._clock()
 
     async def _fetch(self, context: RequestContext, image_id: str, path: str) -> str:
+        try:
+            await self._transfer(context, image_id, path)
+        except ImageError as error:
+            # of a service that has ended meanwhile nothing bad is known of the image: it is away
+            _log.warn("image {id} is fetched again: {error}", id=image_id, error=str(error))
+            await self._transfer(context, image_id, path)
+        return path
+
+    async def _transfer(self, context: RequestContext, image_id: str, path: str) -> None:
         part = path + PART
         size = await self._images.fetch(context, image_id, part)
         await deferToThread(_keep, part, path, size)
-        return path
 
 
 def _prepare(directory: str) -> None:

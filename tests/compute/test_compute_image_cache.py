@@ -11,7 +11,7 @@ from twisted.internet.defer import Deferred
 
 from nova_tx.compute.image_cache import ImageCache
 from nova_tx.context import RequestContext, admin_context
-from nova_tx.errors import ImageError, ImageNotFound, MalformedImageId
+from nova_tx.errors import ImageError, ImageNotFound, MalformedImageId, Unavailable
 
 
 class Transfers:
@@ -20,7 +20,7 @@ class Transfers:
     def __init__(self) -> None:
         self.asked: list[str] = []
         self.gate: Deferred[None] | None = None
-        self.error: Exception | None = None
+        self.errors: list[Exception] = []
         self.content = b"image"
         self.size = 5
 
@@ -29,8 +29,8 @@ class Transfers:
         Path(path).write_bytes(self.content)
         if self.gate is not None:
             await self.gate
-        if self.error is not None:
-            raise self.error
+        if self.errors:
+            raise self.errors.pop(0)
         return self.size
 
 
@@ -68,16 +68,27 @@ async def test_two_first_boots(tmp_path: Path) -> None:
 
 
 async def test_broken_transfer(tmp_path: Path) -> None:
-    """A transfer that broke off is an error, is not used, and is done again."""
+    """A transfer that broke off twice is an error, is not used, and is done again."""
     images = Transfers()
-    images.error = ImageError("broke off")
+    images.errors = [ImageError("broke off")] * 2
     cache = await _cache(images, tmp_path)
     with pytest.raises(ImageError, match="broke off"):
         await cache.file(admin_context(), "ami-1")
     assert not (tmp_path / "_base" / "ami-1").exists()
-    images.error = None
     await cache.file(admin_context(), "ami-1")
-    assert images.asked == ["ami-1", "ami-1"]
+    assert images.asked == ["ami-1"] * 3
+
+
+async def test_ended_in_a_transfer(tmp_path: Path) -> None:
+    """A service that ends in the middle of a transfer is away: that is not the image's fault."""
+    images = Transfers()
+    images.errors = [ImageError("broke off"), Unavailable("it does not answer")]
+    cache = await _cache(images, tmp_path)
+    with pytest.raises(Unavailable):
+        await cache.file(admin_context(), "ami-1")
+    images.errors = [ImageError("broke off")]
+    path = await cache.file(admin_context(), "ami-1")
+    assert Path(path).read_bytes() == b"image"
 
 
 async def test_short_file(tmp_path: Path) -> None:
@@ -93,7 +104,7 @@ async def test_short_file(tmp_path: Path) -> None:
 async def test_unknown_image(tmp_path: Path) -> None:
     """That an image is not there is said as such."""
     images = Transfers()
-    images.error = ImageNotFound("no such image")
+    images.errors = [ImageNotFound("no such image")]
     with pytest.raises(ImageNotFound):
         await (await _cache(images, tmp_path)).file(admin_context(), "ami-1")
 
