@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from twisted.internet import reactor
 from twisted.internet.defer import CancelledError, Deferred, gatherResults
 from twisted.internet.task import Clock, deferLater
+from twisted.internet.threads import deferToThread
 from twisted.logger import eventAsText, globalLogPublisher
 
 from nova_tx.db.clock import utc_now
@@ -384,16 +385,16 @@ async def test_locked(file: str) -> None:
     database = Database(at(file), reactor, patience=0.3)
     await database.open()
     metadata.create_all(database.engine)
+    patient = Database(at(file), reactor, patience=60.0)
+    await patient.open()
     other = sqlite3.connect(file, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
     refused = Failing(name="refused")
     with pytest.raises(Unavailable, match="does not answer"):
         await database.run(refused)
-    assert await database.read(counted) == 0
+    assert await patient.read(counted) == 0
     other.execute("COMMIT")
     other.close()
-    patient = Database(at(file), reactor)
-    await patient.open()
     assert await patient.run(Failing(name="later")) == 1
     await patient.close()
     await database.close()
@@ -404,20 +405,32 @@ def counted(txn: Connection) -> int:
     return txn.execute(select(func.count()).select_from(quotas)).scalar_one()
 
 
+class Hourglass(Clock):
+    """The reactor's threads; its time goes on when it is told to."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(reactor, name)
+
+
 async def test_refused_is_not_made(file: str) -> None:
     """A change whose caller was told that the database does not answer is not made afterwards."""
-    database = Database(at(file), reactor, patience=0.2)
+    clock = Hourglass()
+    database = Database(at(file), clock, patience=10.0)
     await database.open()
     metadata.create_all(database.engine)
-    go_on = threading.Event()
+    begun, go_on = threading.Event(), threading.Event()
     working = Failing()
 
     def slow(txn: Connection) -> None:
         working(txn)
+        begun.set()
         go_on.wait(60)
 
+    running = start(database.run(slow))
+    assert await deferToThread(begun.wait, 60)
+    clock.advance(11)
     with pytest.raises(Unavailable, match="does not answer"):
-        await database.run(slow)
+        await running
     go_on.set()
     await database.close()
     again = Database(at(file), reactor)
