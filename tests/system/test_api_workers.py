@@ -120,7 +120,7 @@ def test_lock_out_holds_in_both(cloud: Daemons) -> None:
     said = [ask(cloud, key="mallory", secret="wrong") for _ in range(6)]
     assert all(each.startswith("SignatureDoesNotMatch") for each in said)
     locked = "AuthFailure Too many failed authentications."
-    until(lambda: ask(cloud, key="mallory", secret="right") == locked, "the lock", 10.0)
+    until(lambda: ask(cloud, key="mallory", secret="right") == locked, "the lock")
     # a process may remember a user for a second
     until(
         lambda: {ask(cloud, key="mallory", secret="right") for _ in range(20)} == {locked}, "both"
@@ -181,7 +181,7 @@ def test_a_killed_parent_leaves_nothing(cloud: Daemons) -> None:
     mates = children(pid)
     assert mates
     cloud.kill("nova-api")
-    until(lambda: not any(facts(each) for each in mates), "their end", 5.0)
+    until(lambda: not any(facts(each) for each in mates), "their end")
     cloud.start_daemon("nova-api")
     until(lambda: ask(cloud) == "", "the API")
     until(lambda: len(processes(cloud)) == 2, "both")
