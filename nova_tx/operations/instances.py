@@ -173,19 +173,25 @@ class Instances:
     async def _boot_images(
         self, context: RequestContext, wanted: Wanted
     ) -> tuple[Image, str | None, str | None]:
-        """The image, kernel and ramdisk to boot with, all that was named being usable."""
+        """
+        The image, kernel and ramdisk to boot with, all of them usable.
+
+        What the image itself names is known with it, and looked at then.
+        """
         raw = wanted.kernel_id == self._null_kernel
         named = () if raw else (wanted.kernel_id, wanted.ramdisk_id)
-        ids = (wanted.image_id, *(each for each in named if each))
-        image, *_ = await together(
-            self._images.usable(context, each) for each in dict.fromkeys(ids)
-        )
+        seen = dict.fromkeys((wanted.image_id, *(each for each in named if each)))
+        image, *_ = await together(self._images.usable(context, each) for each in seen)
         if image.type != "machine":
             raise InvalidInput(f"The image id '{image.id}' is a {image.type}'s, not a machine's")
         kernel_id = wanted.kernel_id or image.kernel_id
         if kernel_id == self._null_kernel:
             return image, None, None
-        return image, kernel_id, wanted.ramdisk_id or image.ramdisk_id
+        ramdisk_id = wanted.ramdisk_id or image.ramdisk_id
+        if kernel_id:  # else the disk boots by itself, whatever ramdisk there is
+            own = [each for each in (kernel_id, ramdisk_id) if each and each not in seen]
+            await together(self._images.usable(context, each) for each in own)
+        return image, kernel_id, ramdisk_id
 
     async def _schedule(self, context: RequestContext, instance_id: int) -> None:
         try:

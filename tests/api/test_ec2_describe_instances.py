@@ -41,7 +41,12 @@ def addresses(txn: Connection) -> None:
 @pytest.fixture
 def full(door: Door, joe: User) -> Door:
     """Instance 1 runs, with all there is; 2, of its reservation, has ended; 3 is plain."""
-    door.images.put(an_image(kernel_id="aki-1", ramdisk_id="ari-1"), an_image(id="ami-b"))
+    door.images.put(
+        an_image(kernel_id="aki-1", ramdisk_id="ari-1"),
+        an_image(id="aki-1", type="kernel"),
+        an_image(id="ari-1", type="ramdisk"),
+        an_image(id="ami-b"),
+    )
     inline(door.database.run(services.report, "HostB", "nova-compute", "compute", "nova", True))
     door.ask(joe, "CreateKeyPair", {"KeyName": "k"})
     given = {

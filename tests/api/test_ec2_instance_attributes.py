@@ -25,6 +25,8 @@ def stopped(door: Door, joe: User) -> Door:
     """A door behind which joe's instance 1 is stopped."""
     door.images.put(
         an_image(kernel_id="aki-own", ramdisk_id="ari-own"),
+        an_image(id="aki-own", type="kernel"),
+        an_image(id="ari-own", type="ramdisk"),
         an_image(id="aki-new", type="kernel"),
         an_image(id="ari-new", type="ramdisk"),
     )

@@ -19,7 +19,11 @@ def move(door: Door, instance_id: int, *moves: states.Move, **columns: object) -
 def test_life_of_an_instance(door: Door, joe: User) -> None:
     """Run, describe, console, reboot, terminate: what botocore parses is what AWS would say."""
     client = door.client(joe)
-    door.images.put(an_image(kernel_id="aki-1", ramdisk_id="ari-1"))
+    door.images.put(
+        an_image(kernel_id="aki-1", ramdisk_id="ari-1"),
+        an_image(id="aki-1", type="kernel"),
+        an_image(id="ari-1", type="ramdisk"),
+    )
     client.create_key_pair(KeyName="0123")
     made = client.run_instances(
         ImageId="ami-tiny",

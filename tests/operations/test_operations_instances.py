@@ -14,7 +14,7 @@ from nova_tx import states
 from nova_tx.context import RequestContext
 from nova_tx.db import instances
 from nova_tx.db.engine import Database
-from nova_tx.errors import InvalidInput, Unroutable
+from nova_tx.errors import ImageNotFound, ImageUnavailable, InvalidInput, Unroutable
 from nova_tx.operations.instances import MAX_USER_DATA, Wanted, check_user_data, counts
 from nova_tx.testing.ec2 import Door, an_image
 
@@ -25,7 +25,11 @@ JOE = RequestContext("joe", "joe")
 def door(database: Database) -> Door:
     door = Door(database)
     door.images.put(
-        an_image(kernel_id="aki-own", ramdisk_id="ari-own"),
+        an_image(),
+        an_image(id="ami-with", kernel_id="aki-own", ramdisk_id="ari-own"),
+        an_image(id="ami-loader", ramdisk_id="ari-gone"),
+        an_image(id="aki-own", type="kernel"),
+        an_image(id="ari-own", type="ramdisk"),
         an_image(id="ami-raw", kernel_id="nokernel"),
         an_image(id="aki-other", type="kernel"),
         an_image(id="ari-other", type="ramdisk"),
@@ -62,15 +66,17 @@ async def test_run_costs(door: Door) -> None:
 @pytest.mark.parametrize(
     ("wanted", "kernel", "ramdisk", "shown"),
     [
-        (Wanted("ami-tiny"), "aki-own", "ari-own", 1),
-        (Wanted("ami-tiny", kernel_id="aki-other"), "aki-other", "ari-own", 2),
+        (Wanted("ami-tiny"), None, None, 1),
+        (Wanted("ami-with"), "aki-own", "ari-own", 3),
+        (Wanted("ami-with", kernel_id="aki-other"), "aki-other", "ari-own", 3),
         (
-            Wanted("ami-tiny", kernel_id="aki-other", ramdisk_id="ari-other"),
+            Wanted("ami-with", kernel_id="aki-other", ramdisk_id="ari-other"),
             "aki-other",
             "ari-other",
             3,
         ),
-        (Wanted("ami-tiny", kernel_id="nokernel", ramdisk_id="ari-other"), None, None, 1),
+        (Wanted("ami-with", kernel_id="nokernel", ramdisk_id="ari-other"), None, None, 1),
+        (Wanted("ami-loader"), None, "ari-gone", 1),
         (Wanted("ami-raw"), None, None, 1),
     ],
 )
@@ -81,6 +87,20 @@ async def test_kernels(
     (made,) = await door.operations.instances.run(JOE, wanted)
     assert (made.instance.kernel_id, made.instance.ramdisk_id) == (kernel, ramdisk)
     assert len(door.images.shown) == shown
+
+
+@pytest.mark.parametrize("gone", ["aki-own", "ari-own"])
+async def test_kernels_of_others(door: Door, gone: str) -> None:
+    """What an image boots with is refused as if it had been named, if it may not be used."""
+    door.images.put(an_image(id=gone, is_public=False))
+    with pytest.raises(ImageNotFound, match=gone):
+        await door.operations.instances.run(JOE, Wanted("ami-with"))
+    door.images.put(an_image(id=gone, state="failed"))
+    with pytest.raises(ImageUnavailable, match=gone):
+        await door.operations.instances.run(JOE, Wanted("ami-with"))
+    assert await door.operations.instances.listed(JOE) == () and not door.bus.casts
+    named = Wanted("ami-with", kernel_id="aki-other", ramdisk_id="ari-other")
+    assert await door.operations.instances.run(JOE, named)
 
 
 async def test_default_type(door: Door) -> None:
