@@ -23,6 +23,7 @@ from nova_tx.objectstore.interfaces import IStore
 from nova_tx.objectstore.names import check_key
 from nova_tx.objectstore.request import StreamingRequest
 from nova_tx.objectstore.unsupported import refuse_unsupported
+from nova_tx.objectstore.versions import VERSION, check_version
 from nova_tx.registry import by_name, definitions, is_class
 
 #: What a call is about.
@@ -126,11 +127,13 @@ class Actions:
 
         @raise NotImplementedHere, InvalidToken: its headers ask for what we have not.
         @raise AccessDenied: the bucket is another's than it says.
-        @raise KeyTooLong: there can be no such object.
+        @raise KeyTooLong, InvalidArgument: there can be no such object, or version of it.
         @raise NovaError: it can't be done.
         """
         call = asked.call
         check_key(call.key)
+        if call.method != "OPTIONS":
+            check_version(call.query.get(VERSION))
         refuse_unsupported(call.headers)
         owner = call.headers.get("x-amz-expected-bucket-owner")
         if owner is not None and call.bucket:

@@ -17,6 +17,7 @@ from nova_tx.objectstore.faults import (
     PreconditionFailed,
 )
 from nova_tx.objectstore.interfaces import IFound, IStore
+from nova_tx.objectstore.versions import VERSION, check_version
 
 SOURCE = "x-amz-copy-source"
 #: Bytes that can be copied at once.
@@ -30,12 +31,13 @@ def source_of(headers: Mapping[str, str]) -> tuple[str, str]:
     """
     Bucket and key of what is copied.
 
-    @raise InvalidArgument: they are not named.
-    @raise NotImplementedHere: it is a version, or named by what we have not.
+    @raise InvalidArgument: they are not named, or with a version that is not there.
+    @raise NotImplementedHere: it is named by what we have not.
     """
-    named, _, version = headers[SOURCE].partition("?versionId=")
-    if version not in ("", "null") or named.startswith("arn:"):
-        raise NotImplementedHere("there are neither versions nor access points to copy from")
+    named, asked, version = headers[SOURCE].partition(f"?{VERSION}=")
+    check_version(version if asked else None)
+    if named.startswith("arn:"):
+        raise NotImplementedHere("there are no access points to copy from")
     try:
         text = unquote_to_bytes(named.encode("utf-8", "surrogateescape")).decode()
     except ValueError:

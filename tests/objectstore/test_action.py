@@ -41,6 +41,7 @@ from nova_tx.objectstore.interfaces import IStore
         ("GET /bucket/key?acl=", "GetObjectAcl"),
         ("GET /bucket/key?response-expires=never&x-id=GetObject", "GetObject"),
         ("DELETE /bucket/key", "DeleteObject"),
+        ("DELETE /bucket/key?versionId=1", "DeleteObject"),
     ],
 )
 def test_find(line: str, name: str) -> None:
@@ -54,7 +55,7 @@ def test_find(line: str, name: str) -> None:
         ("GET /bucket?versioning", NotImplementedHere),
         ("PUT /bucket?policy", NotImplementedHere),
         ("GET /bucket/key?torrent", NotImplementedHere),
-        ("DELETE /bucket/key?versionId=1", NotImplementedHere),
+        ("PUT /bucket/key?versionId=null", NotImplementedHere),
         ("PATCH /bucket/key", MethodNotAllowed),
         ("DELETE /", MethodNotAllowed),
         ("GET //key", InvalidArgument),

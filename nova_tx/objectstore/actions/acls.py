@@ -16,6 +16,7 @@ from nova_tx.objectstore.faults import (
     UnexpectedContent,
 )
 from nova_tx.objectstore.grants import asks, checked, grants_of
+from nova_tx.objectstore.versions import VERSION
 from nova_tx.objectstore.xml_acl import acl, read_grants
 
 
@@ -37,6 +38,7 @@ class GetObjectAcl(Action):
     methods = ("GET",)
     place = OBJECT
     marks = ("acl",)
+    also = (VERSION,)
 
     async def run(self, asked: Asked) -> Answer:
         call = asked.call
@@ -85,6 +87,7 @@ class PutObjectAcl(PutBucketAcl):
     """Other grants on an object, instead of those there were."""
 
     place = OBJECT
+    also = (VERSION,)
 
     async def run(self, asked: Asked) -> Answer:
         store, caller, call = self.store, asked.caller, asked.call

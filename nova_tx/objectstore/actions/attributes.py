@@ -11,6 +11,7 @@ from nova_tx.objectstore.action import OBJECT, Action, Asked
 from nova_tx.objectstore.answer import Answer
 from nova_tx.objectstore.conditions import http_date
 from nova_tx.objectstore.faults import InvalidArgument
+from nova_tx.objectstore.versions import VERSION
 
 _ATTRIBUTES = "x-amz-object-attributes"
 _KNOWN_ATTRIBUTES = frozenset(("ETag", "Checksum", "ObjectParts", "StorageClass", "ObjectSize"))
@@ -23,6 +24,7 @@ class GetObjectAttributes(Action):
     methods = ("GET",)
     place = OBJECT
     marks = ("attributes",)
+    also = (VERSION,)
 
     async def run(self, asked: Asked) -> Answer:
         call = asked.call

@@ -23,6 +23,7 @@ from nova_tx.objectstore.faults import (
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.preconditions import matching
 from nova_tx.objectstore.telling import s3_word
+from nova_tx.objectstore.versions import check_version
 from nova_tx.objectstore.xml_read import Element
 from nova_tx.objectstore.xml_write import document as xml_document
 from nova_tx.objectstore.xml_write import element, leaf
@@ -72,8 +73,7 @@ def _condition(caller: Caller, bucket: Bucket, key: str, wanted: Element) -> Con
     """
     if not key:
         raise InvalidArgument("A key must be specified")
-    if wanted.value("VersionId", "null") not in ("", "null"):
-        raise NotImplementedHere("there are no versions of objects")
+    check_version(wanted.value("VersionId", "") or None)
     if any(each.name in _ELSEWHERE for each in wanted.children):
         raise NotImplementedHere("only directory buckets know these conditions")
     etag = wanted.find("ETag")

@@ -24,6 +24,7 @@ from nova_tx.objectstore.metadata import given_headers
 from nova_tx.objectstore.preconditions import to_remove, to_replace
 from nova_tx.objectstore.tags import tags_of
 from nova_tx.objectstore.uploads import part_number, range_of_part
+from nova_tx.objectstore.versions import VERSION
 
 _OVERRIDES = (
     "cache-control",
@@ -71,7 +72,7 @@ class GetObject(Action):
 
     methods = ("GET", "HEAD")
     place = OBJECT
-    also = ("partNumber",)
+    also = ("partNumber", VERSION)
 
     async def run(self, asked: Asked) -> Answer | None:
         call, request = asked.call, asked.request
@@ -109,6 +110,7 @@ class DeleteObject(Action):
 
     methods = ("DELETE",)
     place = OBJECT
+    also = (VERSION,)
 
     async def run(self, asked: Asked) -> Answer:
         call = asked.call

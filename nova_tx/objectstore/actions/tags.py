@@ -12,6 +12,7 @@ from nova_tx.objectstore.answer import Answer, xml_answer
 from nova_tx.objectstore.documents import document
 from nova_tx.objectstore.faults import NoSuchTagSet
 from nova_tx.objectstore.tags import MOST_OF_BUCKET, MOST_OF_OBJECT, read_tagging
+from nova_tx.objectstore.versions import VERSION
 
 
 class GetBucketTagging(Action):
@@ -62,6 +63,7 @@ class GetObjectTagging(Action):
     methods = ("GET",)
     place = OBJECT
     marks = ("tagging",)
+    also = (VERSION,)
 
     async def run(self, asked: Asked) -> Answer:
         call = asked.call
@@ -76,6 +78,7 @@ class PutObjectTagging(Action):
     methods = ("PUT",)
     place = OBJECT
     marks = ("tagging",)
+    also = (VERSION,)
 
     async def run(self, asked: Asked) -> Answer:
         tags = await _tagging(asked, MOST_OF_OBJECT)
