@@ -16,6 +16,7 @@ from twisted.web.server import Request, Site
 
 from nova_tx.context import RequestContext
 from nova_tx.log import belongs_to, in_context
+from nova_tx.request_target import origin_form
 
 #: What a request asks for, as long as that is not known.
 UNKNOWN = "-"
@@ -36,6 +37,9 @@ class TracedRequest(Request):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.began = perf_counter()
+
+    def requestReceived(self, command: bytes, path: bytes, version: bytes) -> None:
+        super().requestReceived(command, origin_form(path, self.requestHeaders), version)
 
 
 def trace(request: Request, whose: RequestContext, action: str | None = None) -> None:

@@ -40,6 +40,7 @@ GROUND = (
     "process",
     "recent",
     "registry",
+    "request_target",
     "sections",
     "remote",
     "states",

@@ -22,6 +22,7 @@ from nova_tx.objectstore.link import send_now
 from nova_tx.objectstore.relaying import Relay
 from nova_tx.objectstore.sending import Sender, sender
 from nova_tx.objectstore.threads import IPool
+from nova_tx.request_target import origin_form
 
 
 class _AmazonHeaders(Headers):
@@ -64,7 +65,8 @@ class StreamingRequest(TracedRequest):
     def gotLength(self, length: int | None) -> None:
         self.content = BytesIO()
         # what requestReceived says when it is too late for us
-        self.method, self.uri = self.channel._command, self.channel._path
+        self.method = self.channel._command
+        self.uri = origin_form(self.channel._path, self.requestHeaders)
         self.clientproto = self.channel._version
         expect = self.requestHeaders.getRawHeaders(b"expect", [b""])[-1]
         # removed, so that the channel does not say 100 before we do

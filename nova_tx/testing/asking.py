@@ -64,11 +64,15 @@ class Told:
 
 
 class Asker:
-    """A client that sends what it is told to."""
+    """
+    A client that sends what it is told to.
+
+    @ivar agent: how it is sent.
+    """
 
     def __init__(self, running: RunningObjectstore, reactor: Any) -> None:
         self.running = running
-        self._agent: Any = Agent(reactor)
+        self.agent: Any = Agent(reactor)
 
     async def ask(
         self,
@@ -100,7 +104,7 @@ class Asker:
         producer: Any = None if body is None else FileBodyProducer(BytesIO(body))
         if untold:
             producer.length = UNKNOWN_LENGTH
-        answer = await self._agent.request(
+        answer = await self.agent.request(
             method.encode(),
             f"http://{fields.pop('host')}{target}".encode(),
             Headers({name.encode(): [value.encode()] for name, value in fields.items()}),

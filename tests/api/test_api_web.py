@@ -16,6 +16,7 @@ from twisted.web.server import Request, Site
 from nova_tx.access_log import access_line
 from nova_tx.api.web import MAX_BODY, Answer, AsyncResource, bounded_site
 from nova_tx.errors import Conflict, Unavailable
+from nova_tx.model.users import User
 from nova_tx.testing.ec2 import Door
 
 
@@ -158,3 +159,15 @@ def test_tree_of_the_ec2_site(door: Door) -> None:
     assert root.body.startswith(b"1.0\n2007-01-19\n") and root.body.endswith(b"2009-04-04\n")
     for path in ("latest/meta-data/", "2009-04-04/user-data", "services", "services/Else"):
         assert door.send("GET", f"http://127.0.0.1:8773/{path}").status == 404
+
+
+def test_whole_urls(door: Door, joe: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A request whose first line has the whole URL, as to a proxy, is one for that host."""
+
+    def send(method: str, url: str) -> bytes:
+        connection = Connection(door.site.resource, door.site)
+        return connection.send(f"{method} {url} HTTP/1.1\r\nHost: another\r\n\r\n".encode())
+
+    monkeypatch.setattr(door, "send", send)
+    said: Any = door.ask(joe, "DescribeRegions")
+    assert said.startswith(b"HTTP/1.1 200 ") and b"<regionInfo>" in said

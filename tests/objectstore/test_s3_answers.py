@@ -6,6 +6,8 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 import pytest
+from twisted.internet.endpoints import HostnameEndpoint
+from twisted.web.client import ProxyAgent
 
 from nova_tx.testing.asking import Asker, in_chunks
 
@@ -126,6 +128,19 @@ async def test_failures(
     assert answer.code == code
     assert members.items() <= answer.members.items()
     assert (await door.ask("HEAD", "/bucket/new")).status == 404
+
+
+async def test_whole_urls(door: Asker) -> None:
+    """A request whose first line has the whole URL, as to a proxy, is one for that host."""
+    from twisted.internet import reactor
+
+    to = HostnameEndpoint(reactor, "127.0.0.1", door.running.port)
+    door.agent = ProxyAgent(to, reactor)
+    for old in (True, False):
+        assert (await door.ask("PUT", "/bucket/a%2Fb", b"123", old=old)).status == 200
+        assert (await door.ask("GET", "/bucket/a%2Fb", old=old)).body == b"123"
+    told = await door.ask("GET", "/bucket/none")
+    assert (told.code, told.members["Resource"]) == ((404, "NoSuchKey"), "/bucket/none")
 
 
 async def test_no_length(door: Asker) -> None:
