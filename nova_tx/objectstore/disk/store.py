@@ -29,14 +29,14 @@ from nova_tx.objectstore.disk.files import (
     start_writing,
     write_small,
 )
-from nova_tx.objectstore.disk.listings import page
 from nova_tx.objectstore.disk.paths import beside, path_of
 from nova_tx.objectstore.disk.reach import TO_DISK, TO_MEMORY, OutOfReach, Reach
-from nova_tx.objectstore.disk.tree import Entry, prune
+from nova_tx.objectstore.disk.tree import Entry, below, prune
 from nova_tx.objectstore.facts import Facts, Listing
 from nova_tx.objectstore.faults import Damaged
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.names import check_key
+from nova_tx.objectstore.pages import Page
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -332,13 +332,20 @@ class Store(Buckets):
     def listing(self, bucket: str, prefix: str, after: str, delimiter: str, limit: int) -> Listing:
         """
         The first C{limit} keys and common prefixes that begin with C{prefix} and
-        come after C{after}.
+        come after C{after}; fewer if they are long, see L{Page}.
 
         @param delimiter: keys that have it after the prefix are shown as one; "" for none.
         @raise BucketNotFound: there is no such bucket.
         """
         self.bucket(bucket)
-        return page(self.objects(bucket), prefix, after, delimiter, limit, self._listed)
+        page: Page[Entry] = Page(prefix, after, delimiter, limit)
+        for each in below(self.objects(bucket), prefix.encode(), after.encode()):
+            page.add(each.key.decode(), each)
+            if page.full:
+                break
+        known = ((key, self._listed(entry)) for key, entry in page.found)
+        objects = tuple((key, facts) for key, facts in known if facts is not None)
+        return Listing(objects, tuple(page.prefixes), page.end)
 
     def _listed(self, entry: Entry) -> Facts | None:
         """The facts of an object; of one that is damaged what can be seen."""

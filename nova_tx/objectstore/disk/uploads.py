@@ -17,7 +17,6 @@ from dataclasses import dataclass, replace
 from typing import BinaryIO
 
 from nova_tx.errors import BucketNotFound, KeyNotFound
-from nova_tx.objectstore.bounds import KEYS
 from nova_tx.objectstore.disk import upload_directory as directories
 from nova_tx.objectstore.disk.files import (
     facts_bytes,
@@ -34,6 +33,7 @@ from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.names import check_key
+from nova_tx.objectstore.pages import Page
 from nova_tx.objectstore.upload_ids import is_id, new_id, over
 from nova_tx.objectstore.uploads import (
     Completion,
@@ -360,28 +360,19 @@ class UploadFiles:
         @raise BucketNotFound: there is no such bucket.
         """
         self._store.bucket(bucket)
-        found: list[Upload] = []
-        prefixes: list[str] = []
-        last = ("", "")
-        room = KEYS
+        page: Page[str] = Page(prefix, after[0], delimiter, limit)
         for key, upload_id in self._ids(bucket, prefix, *after):
-            at = key.find(delimiter, len(prefix)) if delimiter else -1
-            common = key[: at + len(delimiter)] if at >= 0 else None
-            if common is not None and common in (after[0], *prefixes[-1:]):
-                continue
-            if len(found) + len(prefixes) >= limit or room <= 0:
-                return Uploads(tuple(found), tuple(prefixes), last if limit else None)
-            room -= len(common or key)  # in characters; what is not ASCII is written longer
-            if common is not None:
-                prefixes.append(common)
-                last = (common, "")
-                continue
-            last = (key, upload_id)
+            page.add(key, upload_id)
+            if page.full:
+                break
+        found: list[Upload] = []
+        for key, upload_id in page.found:
             with contextlib.suppress(NoSuchUpload):  # it ended meanwhile
                 _, upload, file = self._open(bucket, key, upload_id)
                 file.close()
                 found.append(upload)
-        return Uploads(tuple(found), tuple(prefixes), None)
+        last = None if page.end is None else (page.end, page.final or "")
+        return Uploads(tuple(found), tuple(page.prefixes), last)
 
     def _ids(
         self, bucket: str, prefix: str, after: str, after_id: str

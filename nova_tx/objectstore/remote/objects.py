@@ -15,11 +15,11 @@ from nova_tx.objectstore.facts import Facts, Listing, facts_of
 from nova_tx.objectstore.faults import Damaged
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.names import LONGEST_KEY
+from nova_tx.objectstore.pages import Page
 from nova_tx.objectstore.remote.buckets import Buckets
 from nova_tx.objectstore.remote.client import Client
 from nova_tx.objectstore.remote.garbage import Doubtful, Garbage, Owner, data_of
 from nova_tx.objectstore.remote.names import LAST, Names, escaped, plain
-from nova_tx.objectstore.remote.pages import Page
 from nova_tx.objectstore.remote.records import PAGE, Known, Record, Records, again
 from nova_tx.objectstore.remote.turns import Turns
 
@@ -263,7 +263,7 @@ class Objects:
             for (key, (name, _)), each in zip(page.found, known, strict=True)
             if each is not None
         )
-        return Listing(objects, tuple(page.prefixes), page.last if page.full else None)
+        return Listing(objects, tuple(page.prefixes), page.end)
 
 
 def _behind(page: Page[tuple[str, str]], above: str, key: str, passed: bool = True) -> str:

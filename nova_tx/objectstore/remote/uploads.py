@@ -10,12 +10,12 @@ from nova_tx.objectstore.facts import Facts
 from nova_tx.objectstore.faults import NoSuchUpload
 from nova_tx.objectstore.interfaces import Condition
 from nova_tx.objectstore.names import LONGEST_KEY
+from nova_tx.objectstore.pages import Page
 from nova_tx.objectstore.remote.buckets import Buckets
 from nova_tx.objectstore.remote.client import Client
 from nova_tx.objectstore.remote.garbage import Doubtful, Garbage, Owner
 from nova_tx.objectstore.remote.names import Names, escaped
 from nova_tx.objectstore.remote.objects import Kept, Objects
-from nova_tx.objectstore.remote.pages import Page
 from nova_tx.objectstore.remote.records import PAGE, Records, again, together
 from nova_tx.objectstore.remote.turns import Turns
 from nova_tx.objectstore.threads import IPool
@@ -282,7 +282,6 @@ class PartedUploads:
         if not limit or len(first.encode()) > LONGEST_KEY:
             return Uploads((), (), None)
         page: Page[tuple[str, str]] = Page(prefix, after[0], delimiter, limit)
-        ids = ""
         start = above + escaped(after[0]) if after[0] else ""
         more = True
         while more and not page.full:
@@ -293,11 +292,10 @@ class PartedUploads:
                 key, id_ = self._names.upload_of(bucket, name)
                 if _comes(key, id_, after):
                     page.add(key, (name, tag))
-                    if not page.full:
-                        ids = id_ if page.common(key) is None else ""
         known = await self._records.seen([listed for _, listed in page.found])
         uploads = tuple(upload_of(each) for each in known if each is not None)
-        last = (page.last, ids) if page.full else None
+        final = "" if page.final is None else self._names.upload_of(bucket, page.final[0])[1]
+        last = None if page.end is None else (page.end, final)
         return Uploads(uploads, tuple(page.prefixes), last)
 
 

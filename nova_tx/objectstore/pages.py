@@ -1,4 +1,4 @@
-"""Pages of keys: what has come, what they have in common, and where the next one begins. Pure."""
+"""Pages of keys, or of uploads: what they show, and where the next one begins. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,15 @@ T = TypeVar("T")
 @dataclass
 class Page(Generic[T]):
     """
-    A page that is filled in the order of keys.
+    A page that is filled in the order of keys; it ends early if they are long, so that its memory
+    has a bound.
 
     @ivar after: the key, or what keys have in common, that it begins after.
     @ivar delimiter: keys that have it after the prefix are shown as one; "" for none.
     @ivar found: what it shows, with their keys.
     @ivar prefixes: what keys that go on after a delimiter have in common.
     @ivar last: what it ends with.
-    @ivar left: bytes of keys that it has room for, as on a disk; the last one may have more.
+    @ivar left: bytes of keys that it has room for; the last one may have more.
     @ivar full: there is more than it has room for.
     """
 
@@ -38,6 +39,16 @@ class Page(Generic[T]):
     def room(self) -> int:
         """How many more it may show."""
         return self.limit - len(self.found) - len(self.prefixes)
+
+    @property
+    def end(self) -> str | None:
+        """What the next page begins after; None: this is the last one, or was to show nothing."""
+        return self.last if self.full and self.limit else None
+
+    @property
+    def final(self) -> T | None:
+        """What it shows last; None: that is what keys have in common."""
+        return self.found[-1][1] if self.found and self.found[-1][0] == self.last else None
 
     def common(self, key: str) -> str | None:
         """What a key has in common with those that are shown as one with it; None: it is alone."""

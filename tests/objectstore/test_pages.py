@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from nova_tx.objectstore.bounds import KEYS
-from nova_tx.objectstore.remote.pages import Page
+from nova_tx.objectstore.pages import Page
 
 
 def test_long_keys() -> None:
@@ -24,3 +24,22 @@ def test_long_prefixes() -> None:
     for number in range(5000):
         page.add(f"{'k' * 512}/{number}", number)
     assert not page.full and page.prefixes == [f"{'k' * 512}/"]
+
+
+def test_end() -> None:
+    """The next page begins after what this one ends with, a key or what keys share."""
+    page: Page[int] = Page("", "", "/", 2)
+    page.add("a", 1)
+    assert (page.end, page.final) == (None, 1)
+    page.add("b/1", 2)
+    page.add("b/2", 3)
+    assert (page.end, page.final) == (None, None)
+    page.add("c", 4)
+    assert (page.end, page.final, page.found, page.prefixes) == ("b/", None, [("a", 1)], ["b/"])
+
+
+def test_end_of_none() -> None:
+    """A page that was to show nothing is the last one, as S3 has it."""
+    page: Page[int] = Page("", "", "", 0)
+    page.add("a", 1)
+    assert (page.full, page.end, page.found) == (True, None, [])
