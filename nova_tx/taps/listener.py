@@ -4,15 +4,26 @@ A TCP port that a daemon listens on, with TLS or without.
 
 from __future__ import annotations
 
+import errno
 import socket
 from typing import Any
 
 from twisted.internet.defer import maybeDeferred
 from twisted.internet.interfaces import IListeningPort, IProtocolFactory
+from twisted.internet.task import deferLater
+from twisted.logger import Logger
 
 from nova_tx.errors import StartupError
 from nova_tx.taps.secured import SecuredFactory
 from nova_tx.taps.tls import Identity
+
+_log = Logger()
+
+#: Seconds in which others that share a port leave it, whose first one is dead: one that has only
+#: begun finds that out when it is ready.
+LEAVING = 30.0
+#: Seconds until it is looked whether they have.
+_AGAIN = 1.0
 
 
 class Listener:
@@ -37,7 +48,8 @@ class Listener:
         identity: Identity | None = None,
     ) -> None:
         """
-        @param shared: other processes take connections from the same socket.
+        @param shared: other processes take connections from the same socket; those of a first
+            one that died may have the port still, and are waited for.
         @param inherited: descriptor of a socket that listens already.
         @param address: empty means every address.
         @param free: the address need not be this host's yet: it is a
@@ -59,21 +71,30 @@ class Listener:
         """
         if self.identity is not None:
             await self.identity.open()
-        listening = socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=self._inherited)
-        try:
+        end = self._reactor.seconds() + (LEAVING if self._shared else 0.0)
+        address, port = self._where
+        while True:
+            try:
+                self.port = self._listen()
+                break
+            except OSError as error:
+                text = f"can't listen on {address}:{port}: {error.strerror}"
+                if error.errno != errno.EADDRINUSE or self._reactor.seconds() >= end:
+                    raise StartupError(text) from None
+                _log.warn("{text}; trying again", text=text)
+            await deferLater(self._reactor, _AGAIN)
+        if self._shared:
+            self._share()
+
+    def _listen(self) -> IListeningPort:
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM, fileno=self._inherited) as listening:
             if self._inherited is None:
                 self._bind(listening)
             # the reactor takes a copy of the descriptor
-            self.port = self._reactor.adoptStreamPort(
+            port: IListeningPort = self._reactor.adoptStreamPort(
                 listening.fileno(), socket.AF_INET, self._factory
             )
-        except OSError as error:
-            address, port = self._where
-            raise StartupError(f"can't listen on {address}:{port}: {error.strerror}") from None
-        finally:
-            listening.close()
-        if self._shared:
-            self._share()
+            return port
 
     def _bind(self, listening: socket.socket) -> None:
         listening.setblocking(False)

@@ -17,9 +17,10 @@ from twisted.internet.protocol import Factory, Protocol
 from twisted.internet.task import Clock
 from twisted.python.failure import Failure
 
+from nova_tx.errors import StartupError
 from nova_tx.taps.api import Options
 from nova_tx.taps.crew import GRACE, Crew, Lifeline, Program, program
-from nova_tx.taps.listener import Listener
+from nova_tx.taps.listener import LEAVING, Listener
 
 
 class Process:
@@ -229,6 +230,46 @@ async def test_a_socket_that_is_handed_over() -> None:
     with socket.create_connection(("127.0.0.1", port.getHost().port), 5.0):
         pass
     await first.close()
+
+
+class Waiting(Clock):
+    """Listens really, and waits as long as it is told."""
+
+    def adoptStreamPort(self, *how: Any) -> object:
+        from twisted.internet import reactor
+
+        return reactor.adoptStreamPort(*how)  # type: ignore[attr-defined]
+
+
+def opening(reactor: Clock, port: int, shared: bool) -> tuple[Listener, Deferred[None]]:
+    """A listener, and what comes of opening it."""
+    listener = Listener(reactor, "127.0.0.1", port, Factory.forProtocol(Protocol), shared=shared)
+    return listener, Deferred.fromCoroutine(listener.open())
+
+
+async def test_a_port_of_those_left_behind() -> None:
+    """A port that processes of a dead first one still have is waited for; nobody else's is."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        port, reactor = held.getsockname()[1], Waiting()
+        with pytest.raises(StartupError, match="in use"):
+            await opening(reactor, port, False)[1]
+        listener, opened = opening(reactor, port, True)
+        reactor.advance(1.0)
+        assert not opened.called
+    reactor.advance(1.0)
+    assert opened.called
+    await opened
+    await listener.close()
+
+
+async def test_a_port_of_somebody_else() -> None:
+    """A port that nobody leaves can't be had, at last."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        reactor = Waiting()
+        _, opened = opening(reactor, held.getsockname()[1], True)
+        reactor.advance(LEAVING)
+        with pytest.raises(StartupError, match="in use"):
+            await opened
 
 
 async def test_one_at_a_time() -> None:
