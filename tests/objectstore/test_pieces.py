@@ -4,37 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import pytest
 
 from nova_tx.objectstore.pieces import PieceSender
 from nova_tx.objectstore.threads import InlinePool
+from nova_tx.testing.full_request import FullRequest
 
 SLICE = 2**16
-
-
-class Request:
-    """Takes what is written, and is full after each slice."""
-
-    def __init__(self, full: bool = True) -> None:
-        self.channel = self
-        self._waitingForTransport = False
-        self._full = full
-        self.found = b""
-        self.producer: Any = None
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        assert streaming
-        self.producer = producer
-
-    def unregisterProducer(self) -> None:
-        self.producer = None
-
-    def write(self, data: bytes) -> None:
-        self.found += data
-        if self._full:
-            self.producer.pauseProducing()
 
 
 @pytest.fixture
@@ -46,7 +24,7 @@ def file(tmp_path: Path) -> Iterator[BinaryIO]:
         yield found
 
 
-def sender(request: Request, file: BinaryIO, *runs: tuple[int, int]) -> PieceSender:
+def sender(request: FullRequest, file: BinaryIO, *runs: tuple[int, int]) -> PieceSender:
     """One that has begun."""
     made = PieceSender(request, file, runs, InlinePool())
     made.start()
@@ -55,7 +33,7 @@ def sender(request: Request, file: BinaryIO, *runs: tuple[int, int]) -> PieceSen
 
 def test_slices(file: BinaryIO) -> None:
     """A slice goes out at a time; the last must have been taken before all is done."""
-    request = Request()
+    request = FullRequest()
     made = sender(request, file, (0, 10 * SLICE + 3))
     for count in range(1, 11):
         assert made.awaited and made.sent == len(request.found) == count * SLICE
@@ -69,7 +47,7 @@ def test_slices(file: BinaryIO) -> None:
 
 def test_runs(file: BinaryIO) -> None:
     """Runs are sent in order, whole."""
-    request = Request(full=False)
+    request = FullRequest(full=False)
     made = sender(request, file, (10 * SLICE, 3), (1, 5), (0, 5 * SLICE))
     assert made.done.result is True
     assert request.found[:8] == b"end\x01\x02\x03\x04\x05" and made.sent == 5 * SLICE + 8
@@ -77,8 +55,7 @@ def test_runs(file: BinaryIO) -> None:
 
 def test_full_before(file: BinaryIO) -> None:
     """Nothing is read while an answer of before is still on its way."""
-    request = Request()
-    request._waitingForTransport = True
+    request = FullRequest(waiting=True)
     made = sender(request, file, (0, 3))
     assert request.found == b"" and made.awaited
     made.resumeProducing()
@@ -87,7 +64,7 @@ def test_full_before(file: BinaryIO) -> None:
 
 def test_gone(file: BinaryIO) -> None:
     """A client that goes away ends it."""
-    request = Request()
+    request = FullRequest()
     made = sender(request, file, (0, 10 * SLICE))
     made.stopProducing()
     assert made.done.result is False and len(request.found) == SLICE
@@ -97,6 +74,6 @@ def test_gone(file: BinaryIO) -> None:
 
 def test_short(file: BinaryIO) -> None:
     """A file that is shorter than was said ends it, and the connection is given back."""
-    request = Request(full=False)
+    request = FullRequest(full=False)
     made = sender(request, file, (10 * SLICE, 4))
     assert request.found == b"end" and made.done.result is False and request.producer is None

@@ -8,27 +8,7 @@ from typing import Any
 from twisted.internet.defer import Deferred
 
 from nova_tx.objectstore.relaying import Relay
-
-
-class Request:
-    """Takes what is written, and is full after each piece."""
-
-    def __init__(self, waiting: bool = False) -> None:
-        self.channel = self
-        self._waitingForTransport = waiting
-        self.found = b""
-        self.producer: Any = None
-
-    def registerProducer(self, producer: object, streaming: bool) -> None:
-        assert streaming
-        self.producer = producer
-
-    def unregisterProducer(self) -> None:
-        self.producer = None
-
-    def write(self, data: bytes) -> None:
-        self.found += data
-        self.producer.pauseProducing()
+from nova_tx.testing.full_request import FullRequest
 
 
 class Source:
@@ -47,7 +27,7 @@ class Source:
             raise self.error
 
 
-def begun(request: Request, source: Source, count: int) -> tuple[Relay, list[Any]]:
+def begun(request: FullRequest, source: Source, count: int) -> tuple[Relay, list[Any]]:
     """A relay at work, and where what comes of it will be."""
     relay = Relay(request, count)
     found: list[Any] = []
@@ -58,7 +38,7 @@ def begun(request: Request, source: Source, count: int) -> tuple[Relay, list[Any
 
 def test_pace() -> None:
     """The next piece is asked for when the last was taken, and the last one's end is waited for."""
-    request, source = Request(), Source()
+    request, source = FullRequest(), Source()
     relay, found = begun(request, source, 16)
     assert (request.found, source.asked, relay.awaited) == (b"first", 0, True)
     relay.resumeProducing()
@@ -71,7 +51,7 @@ def test_pace() -> None:
 
 def test_full_before() -> None:
     """Nothing is written while an answer of before is still on its way."""
-    request = Request(waiting=True)
+    request = FullRequest(waiting=True)
     relay, _ = begun(request, Source(), 16)
     assert request.found == b"" and relay.awaited
     relay.resumeProducing()
@@ -80,7 +60,7 @@ def test_full_before() -> None:
 
 def test_gone() -> None:
     """A client that goes away ends it, and nothing more is asked for."""
-    request, source = Request(), Source()
+    request, source = FullRequest(), Source()
     relay, found = begun(request, source, 16)
     relay.stopProducing()
     assert found == [False] and source.asked == 0 and relay.taken == 5
@@ -88,7 +68,7 @@ def test_gone() -> None:
 
 def test_short() -> None:
     """Fewer bytes than were told are no whole answer, and the connection is given back."""
-    request = Request()
+    request = FullRequest()
     relay, found = begun(request, Source(), 17)
     for _ in range(3):
         relay.resumeProducing()
@@ -97,7 +77,7 @@ def test_short() -> None:
 
 def test_breaks_off() -> None:
     """What goes wrong with the pieces is who sends them told, and the connection is given back."""
-    request, error = Request(), ValueError("no more")
+    request, error = FullRequest(), ValueError("no more")
     relay, found = begun(request, Source(error), 100)
     for _ in range(3):
         relay.resumeProducing()
