@@ -35,6 +35,7 @@ GROUND = (
     "installed",
     "once",
     "ownership",
+    "paced",
     "pem",
     "periodic",
     "process",

@@ -12,6 +12,8 @@ from twisted.python.failure import Failure
 from twisted.web.iweb import IBodyProducer
 from zope.interface import implementer
 
+from nova_tx.paced import Paced
+
 T = TypeVar("T")
 
 #: Bytes of the file that are in memory at once.
@@ -21,29 +23,24 @@ _SAFE = 600.0
 
 
 @implementer(IBodyProducer)
-class FileSender:
+class FileSender(Paced):
     """
     Sends a file to who takes the body.
 
     @ivar length: bytes of the file.
+    @ivar left: those that are still to be sent.
     @ivar moved: called after each piece that was given on.
     """
 
     def __init__(self, file: BinaryIO, length: int, reactor: Any) -> None:
-        self.length = length
+        super().__init__()
+        self.length = self.left = length
         self.moved: Callable[[], object] = lambda: None
         self._file = file
-        self._left = length
         self._reactor = reactor
         self._consumer: Any = None
         self._sent: Deferred[None] = Deferred()
         self._ended: Deferred[None] | None = None
-        self._reading = self._paused = self._stopped = False
-
-    @property
-    def left(self) -> int:
-        """Bytes still to be sent."""
-        return self._left
 
     def ended(self) -> Deferred[None]:
         """Fires when the file is not read any more."""
@@ -52,53 +49,28 @@ class FileSender:
     def startProducing(self, consumer: Any) -> Deferred[None]:
         self._consumer = consumer
         self._ended = Deferred()
-        self._go_on()
+        _ = Deferred.fromCoroutine(self._send()).addBoth(self._over)
         return self._sent
 
-    def pauseProducing(self) -> None:
-        self._paused = True
-
-    def resumeProducing(self) -> None:
-        self._paused = False
-        self._go_on()
-
-    def stopProducing(self) -> None:
-        self._stopped = True
-        self._go_on()
-
-    def _go_on(self) -> None:
-        if self._reading or self._ended is None or self._ended.called:
-            return
-        if self._stopped:
-            self._ended.callback(None)
-        elif not self._left:
-            self._ended.callback(None)
-            self._sent.callback(None)
-        elif not self._paused:
-            self._reading = True
-            pool = self._reactor.getThreadPool()
-            reading = deferToThreadPool(
-                self._reactor, pool, self._file.read, min(_PIECE, self._left)
-            )
-            _ = reading.addCallback(self._came).addErrback(self._failed)
+    async def _send(self) -> None:
+        pool = self._reactor.getThreadPool()
+        while self.left and await self.turn():
+            count = min(_PIECE, self.left)
+            self._came(await deferToThreadPool(self._reactor, pool, self._file.read, count))
 
     def _came(self, data: bytes) -> None:
-        self._reading = False
         if not data:
             raise EOFError("the file is shorter than it was")
-        if not self._stopped:
-            self._left -= len(data)
+        if not self.stopped:
+            self.left -= len(data)
             self._consumer.write(data)
             self.moved()
-        self._go_on()
 
-    def _failed(self, failure: Failure) -> None:
-        self._reading = False
+    def _over(self, result: Failure | None) -> None:
         assert self._ended is not None
-        if not self._ended.called:
-            self._ended.callback(None)
-        if not self._stopped:
-            self._sent.errback(failure)
+        self._ended.callback(None)
+        if not self.stopped:
+            self._sent.callback(result)  # a failure, too
 
 
 async def within(

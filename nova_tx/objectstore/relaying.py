@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 from nova_tx.objectstore.link import waiting
-from nova_tx.objectstore.paced import Paced
+from nova_tx.paced import Paced
 
 
 class Relay(Paced):
@@ -34,14 +34,15 @@ class Relay(Paced):
             return self.sent
         return max(0, self.sent - waiting(self._request.channel.transport))
 
-    async def send(self, piece: bytes, more: AsyncIterator[bytes]) -> bool:
-        """Send a piece and those that follow; whether the client got as much as it should."""
+    async def send(self, pieces: AsyncIterator[bytes]) -> bool:
+        """Send all pieces, none of which is empty; whether the client got as much as it should."""
         self._request.registerProducer(self, True)
         try:
-            while piece and await self.turn():
-                self._request.write(piece)
-                self.sent += len(piece)
-                piece = await anext(more, b"") if await self.turn() else b""
+            while await self.turn() and (piece := await anext(pieces, b"")):
+                if await self.turn():
+                    self._request.write(piece)
+                    self.sent += len(piece)
+                del piece  # it is the connection's, perhaps for long
         finally:
             if not self.stopped:
                 self._request.unregisterProducer()

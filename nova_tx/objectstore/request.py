@@ -157,7 +157,7 @@ class StreamingRequest(TracedRequest):
         if wanted:
             self.sending = Relay(self, count)
             try:
-                whole = await self.sending.send(first, pieces)
+                whole = await self.sending.send(_again(first, pieces))
             except NovaError:  # its length was told: there is no other way to say so
                 whole = False
             if not whole:
@@ -186,3 +186,10 @@ class StreamingRequest(TracedRequest):
         else:
             self.channel.setTimeout(self.channel.factory.timeOut)
             self.body.refuse()
+
+
+async def _again(first: bytes, more: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """Pieces of which the first was taken already."""
+    yield first
+    async for piece in more:
+        yield piece

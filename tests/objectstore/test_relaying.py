@@ -12,15 +12,15 @@ from nova_tx.testing.full_request import FullRequest
 
 
 class Source:
-    """Of two pieces; says how many it was asked for."""
+    """Of three pieces; says how many it was asked for."""
 
     def __init__(self, error: Exception | None = None) -> None:
         self.asked = 0
         self.error = error
 
     async def pieces(self) -> AsyncIterator[bytes]:
-        """Both, and then the error."""
-        for piece in (b"second", b"third"):
+        """All, and then the error."""
+        for piece in (b"first", b"second", b"third"):
             self.asked += 1
             yield piece
         if self.error is not None:
@@ -31,7 +31,7 @@ def begun(request: FullRequest, source: Source, count: int) -> tuple[Relay, list
     """A relay at work, and where what comes of it will be."""
     relay = Relay(request, count)
     found: list[Any] = []
-    sending = Deferred.fromCoroutine(relay.send(b"first", source.pieces()))
+    sending = Deferred.fromCoroutine(relay.send(source.pieces()))
     sending.addBoth(found.append)
     return relay, found
 
@@ -40,9 +40,9 @@ def test_pace() -> None:
     """The next piece is asked for when the last was taken, and the last one's end is waited for."""
     request, source = FullRequest(), Source()
     relay, found = begun(request, source, 16)
-    assert (request.found, source.asked, relay.awaited) == (b"first", 0, True)
+    assert (request.found, source.asked, relay.awaited) == (b"first", 1, True)
     relay.resumeProducing()
-    assert (request.found, source.asked, relay.awaited) == (b"firstsecond", 1, True)
+    assert (request.found, source.asked, relay.awaited) == (b"firstsecond", 2, True)
     relay.resumeProducing()
     assert request.found == b"firstsecondthird" and found == [] and relay.awaited
     relay.resumeProducing()
@@ -63,7 +63,7 @@ def test_gone() -> None:
     request, source = FullRequest(), Source()
     relay, found = begun(request, source, 16)
     relay.stopProducing()
-    assert found == [False] and source.asked == 0 and relay.taken == 5
+    assert found == [False] and source.asked == 1 and relay.taken == 5
 
 
 def test_short() -> None:

@@ -12,7 +12,7 @@ from twisted.web.client import ResponseDone
 from twisted.web.iweb import IBodyProducer, IResponse
 from zope.interface import implementer
 
-from nova_tx.objectstore.paced import Paced
+from nova_tx.paced import Paced
 
 #: Bytes that have come and were not taken, from which on no more are asked for.
 _ENOUGH = 2**18
