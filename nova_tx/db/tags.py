@@ -2,7 +2,8 @@
 Tags: what a project notes on resources, its own and those it may use.  [AWS API, "CreateTags"]
 
 The tags of an instance end when it does: from then on they are listed as long
-as it is, and the next who writes tags removes them.
+as it is, and the next who writes tags removes them. Those of an image that another
+registry is told to remove end before, and are removed when it has.
 """
 
 from __future__ import annotations
@@ -246,6 +247,12 @@ def end(txn: Connection, resource_id: str, when: datetime) -> None:
     """A resource ended: so do its tags, every project's."""
     ended = update(tags).where(tags.c.resource_id == resource_id)
     txn.execute(ended.values(deleted=True, deleted_at=when))
+
+
+def go_on(txn: Connection, resource_id: str) -> None:
+    """A resource did not end: nor do its tags."""
+    begun = update(tags).where(tags.c.resource_id == resource_id)
+    txn.execute(begun.values(deleted=False, deleted_at=None))
 
 
 def _ends(

@@ -18,12 +18,13 @@ from zope.interface import implementer
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.context import RequestContext
 from nova_tx.db import images, settled_images, tags
-from nova_tx.db.engine import Database
+from nova_tx.db.engine import Database, now
 from nova_tx.errors import (
     DuplicateImageName,
     ImageError,
     ImageNotFound,
     ImageUnavailable,
+    NovaError,
 )
 from nova_tx.flags import GlanceFlags, ImageFlags, S3Flags
 from nova_tx.image.formats import check_raw
@@ -159,7 +160,7 @@ class GlanceImages:
         try:
             await self._rows.owned(context, image_id)
         except ImageNotFound:
-            await self._shelf.remove(context, image_id)
+            await self._remove(context, image_id)
         else:
             await self.discard(image_id)
             try:
@@ -167,6 +168,16 @@ class GlanceImages:
             except ImageNotFound:
                 pass  # it was settled just now, and is gone from Glance
         await self._database.run(tags.drop, image_id)
+
+    async def _remove(self, context: RequestContext, image_id: str) -> None:
+        """Remove what is in Glance; its tags end before, for we may not live to see it gone."""
+        said, _ = await self._shelf.owned(context, image_id)
+        await self._database.run(tags.end, image_id, now())
+        try:
+            await self._delivery.remove(said)
+        except NovaError:
+            await self._database.run(tags.go_on, image_id)
+            raise
 
     async def fetch(self, context: RequestContext, image_id: str, path: str) -> int:
         rows, _ = await self._database.read(

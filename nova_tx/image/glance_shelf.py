@@ -138,10 +138,6 @@ class GlanceShelf:
                 continue
         raise Unavailable(f"image {image_id} is changed by many")
 
-    async def remove(self, context: RequestContext, image_id: str) -> None:
-        """As L{IImages.deregister}."""
-        await self._delivery.remove((await self.owned(context, image_id))[0])
-
 
 def _read(said: Said, members: tuple[str, ...]) -> Image:
     try:
