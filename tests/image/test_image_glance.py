@@ -1,11 +1,12 @@
-"""What becomes of an image's tags when it is to be removed from Glance."""
+"""What is asked of Glance for a list, and what becomes of tags when an image goes from there."""
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
-from twisted.internet.defer import CancelledError
+from twisted.internet.defer import CancelledError, Deferred
 from twisted.internet.task import Clock
 
 from nova_tx.auth.memory import MemoryUsers
@@ -24,15 +25,49 @@ IMAGE = "ami-12345678"
 HOUR = timedelta(hours=1)
 
 
+def service(database: Database, **flags: str) -> GlanceImages:
+    """The service, which has not spoken with Glance yet."""
+    glance = GlanceFlags(**flags)  # type: ignore[arg-type]
+    return GlanceImages(glance, S3Flags(), ImageFlags(), MemoryUsers(), database, Clock())
+
+
+def shown(image_id: str, **more: object) -> dict[str, object]:
+    """An image of joe's as Glance shows it."""
+    image = machine_image(image_id, "joe", state="available")
+    facts = {"status": "active", "created_at": "2026-01-01", "size": 1}
+    return {**glance_wire.new(image), **facts, **more}
+
+
+async def test_members_of_many(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who many images are shared with is asked for some at once, and not for all."""
+    asked: list[Deferred[tuple[str, ...]]] = []
+    ids = [f"ami-{number:08x}" for number in range(25)]
+
+    async def listed(*_: object, **filters: str) -> object:
+        return [shown(each, visibility="shared") for each in ids]
+
+    async def members(*_: object) -> tuple[str, ...]:
+        asked.append(Deferred())
+        return await asked[-1]
+
+    monkeypatch.setattr(Glance, "list", listed)
+    monkeypatch.setattr(Glance, "members", members)
+    listing = Deferred.fromCoroutine(service(database, glance_auth_token="token").list(JOE))
+    for answered in range(25):
+        assert len(asked) == min(answered + 10, 25)
+        asked[answered].callback(("eve",))
+    found = await listing
+    assert [each.id for each in found] == ids
+    assert {each.launch_projects for each in found} == {("eve",)}
+
+
 async def removed(
     database: Database, monkeypatch: pytest.MonkeyPatch, outcome: Exception | None
 ) -> tuple[set[str], set[str]]:
     """Whose tags an image has when its removal came out so, and whose it has an hour later."""
-    image = machine_image(IMAGE, "joe", state="available")
-    said = {**glance_wire.new(image), "status": "active", "created_at": "2026-01-01", "size": 1}
 
     async def get(*_: object) -> object:
-        return said
+        return shown(IMAGE)
 
     async def delete(*_: object) -> None:
         if outcome is not None:
@@ -42,12 +77,8 @@ async def removed(
     monkeypatch.setattr(Glance, "delete", delete)
     for project in ("joe", "eve"):
         await database.run(tags.attach, project, {IMAGE: None}, {"key": project}, now())
-    flags = GlanceFlags(), S3Flags(), ImageFlags()
-    images = GlanceImages(*flags, MemoryUsers(), database, Clock())
-    try:
-        await images.deregister(JOE, IMAGE)
-    except Exception as error:
-        assert error is outcome
+    with nullcontext() if outcome is None else pytest.raises(type(outcome)):
+        await service(database).deregister(JOE, IMAGE)
     found = []
     for listed_after in (now() - HOUR, now() + HOUR):
         some = [await database.read(tags.listed, each, listed_after) for each in ("joe", "eve")]
