@@ -46,6 +46,11 @@ class Entry:
     secret: bool
     choices: tuple[str, ...] = ()
 
+    @property
+    def most(self) -> int:
+        """Of a flag that is an integer, which counts something: from 0 to this."""
+        return 65535 if self.name.endswith("_port") else 2**63 - 1
+
 
 def entries(section: type[Any]) -> list[Entry]:
     """The flags of a section, in order of definition."""

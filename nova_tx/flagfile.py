@@ -302,9 +302,14 @@ def _parse(entry: Entry, text: str, source: str | None) -> Any:
     if entry.choices and text not in entry.choices:
         wanted = " or ".join(entry.choices)
         raise StartupError(f"{_where(source)}--{entry.name} must be {wanted}, not {text!r}")
+    wanted = _KINDS.get(entry.kind, "")
     try:
-        return _BOOLEANS[text.lower()] if entry.kind is bool else entry.kind(text)
+        value = _BOOLEANS[text.lower()] if entry.kind is bool else entry.kind(text)
+        if entry.kind is int and not 0 <= value <= entry.most:
+            wanted = f"{wanted} from 0 to {entry.most}"
+            raise ValueError
     except (ValueError, KeyError):
         raise StartupError(
-            f"{_where(source)}--{entry.name} must be {_KINDS[entry.kind]}, not {text!r}"
+            f"{_where(source)}--{entry.name} must be {wanted}, not {text!r}"
         ) from None
+    return value

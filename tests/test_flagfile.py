@@ -86,6 +86,9 @@ def test_end(stop: str) -> None:
     [
         (["--s3_port=many"], "--s3_port must be an integer, not 'many'"),
         (["--s3_port="], "--s3_port must be an integer, not ''"),
+        (["--s3_port=65536"], "--s3_port must be an integer from 0 to 65535, not '65536'"),
+        (["--report_interval=-1"], "--report_interval must be an integer from 0 to "),
+        (["--max_cores=99999999999999999999"], "--max_cores must be an integer from 0 to "),
         (["--verbose=perhaps"], "--verbose must be true or false, not 'perhaps'"),
         (["--s3_scheme=ftp"], "--s3_scheme must be http or https, not 'ftp'"),
         (["--ec2_scheme=ftp"], "--ec2_scheme must be http or https, not 'ftp'"),
