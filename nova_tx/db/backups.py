@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 from sqlalchemy import URL, Engine
 
-from nova_tx.db.dialects import in_memory
+from nova_tx.db.dialects import absent, in_memory
 from nova_tx.errors import InvalidInput, StartupError
 
 #: Pages that are copied at once; between them others may write.
@@ -22,9 +22,12 @@ def write(engine: Engine, path: str, told: Callable[[float], object] = lambda _:
     Write all of it, as it is at one moment, to a file that is there.
 
     @param told: is called with the share that is done, if it is known.
+    @raise InvalidInput: there is none, or none that outlives its program.
     @raise StartupError: the program that does it is not installed, or failed.
     """
     url = engine.url
+    if absent(url):
+        raise InvalidInput(f"there is no database {url.database}")
     match url.get_backend_name():
         case "sqlite":
             if in_memory(url):

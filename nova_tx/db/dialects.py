@@ -108,12 +108,18 @@ def in_memory(url: URL) -> bool:
     return url.get_backend_name() == "sqlite" and url.database in (None, "", ":memory:")
 
 
+def absent(url: URL) -> bool:
+    """Whether it is an SQLite whose file is not there: who connects to it makes one."""
+    path = url.database or ""
+    kept = url.get_backend_name() == "sqlite" and not in_memory(url)
+    return kept and not path.startswith("file:") and not os.path.exists(path)
+
+
 def _tune_sqlite(engine: Engine) -> None:
     @event.listens_for(engine, "do_connect")
     def private(*_: object) -> None:
-        path = engine.url.database
-        if path and not in_memory(engine.url) and not path.startswith("file:"):
-            _make_private(path)
+        if absent(engine.url):
+            _make_private(str(engine.url.database))
 
     @event.listens_for(engine, "connect")
     def connect(connection: sqlite3.Connection, _: object) -> None:
@@ -133,8 +139,6 @@ def _tune_sqlite(engine: Engine) -> None:
 
 def _make_private(path: str) -> None:
     """Make the file, and its directory, for this user alone: users' secrets are in it."""
-    if os.path.exists(path):
-        return
     try:
         os.makedirs(os.path.dirname(os.path.abspath(path)), mode=0o700, exist_ok=True)
         os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Engine, inspect, text
 
+from nova_tx.db.dialects import absent
 from nova_tx.db.engine import Database
 from nova_tx.errors import StartupError
 
@@ -36,7 +37,9 @@ def stored(txn: Connection) -> int:
 
 
 def current(engine: Engine) -> int:
-    """L{stored}, for who has no transaction."""
+    """L{stored}, for who has no transaction; 0 if there is no database yet."""
+    if absent(engine.url):
+        return 0
     with engine.connect() as connection:
         return stored(connection)
 

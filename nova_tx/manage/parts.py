@@ -16,6 +16,7 @@ from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.ldap import LdapUsers
 from nova_tx.auth.roles import Roles
 from nova_tx.db import upgrade
+from nova_tx.db.dialects import absent
 from nova_tx.db.engine import Database
 from nova_tx.errors import AuthorityError
 from nova_tx.flags import (
@@ -122,16 +123,18 @@ class Parts:
 
     async def open(self, any_version: bool) -> None:
         """
-        Reach the database.
+        Reach the database; an SQLite that is not there is not made by this.
 
         @param any_version: also one whose tables are not there, or not this program's.
         @raise CommandFailed: it has no tables.
         @raise StartupError: it can't be reached, or is of another version.
         """
-        await self.database.open()
+        there = not absent(self.database.engine.url)
+        if there:
+            await self.database.open()
         if any_version:
             return
-        if await self.database.read(upgrade.stored) == 0:
+        if not there or await self.database.read(upgrade.stored) == 0:
             where = self.database.engine.url.render_as_string(hide_password=True)
             raise CommandFailed(f"There are no tables in the database {where}\n{_NO_DATABASE}")
         await upgrade.check(self.database)

@@ -67,7 +67,7 @@ def test_every_mistake(tmp_path: Path) -> None:
     assert [(each.verdict, each.text.rpartition("nova.conf")[2]) for each in found.findings] == [
         (WARNING, ":1: unknown flag --rabit_host is ignored; did you mean --rabbit_host?"),
         (WRONG, ":2: --rabbit_port must be an integer, not 'many'"),
-        (WRONG, ":3: 'host=HostA' is not a flag"),
+        (WRONG, ":3: 'host' is not a flag"),
         (WRONG, "can't read flag file /none: No such file or directory"),
         (WRONG, "unknown flag --no_such_thing"),
     ]
@@ -120,6 +120,7 @@ async def test_database(tmp_path: Path) -> None:
     away = SqlFlags(sql_connection="postgresql://nova:secret@127.0.0.1:1/nova")
     (finding,) = await listed(reach.database(away, reactor))
     assert finding.verdict == WRONG and "secret" not in finding.text
+    (tmp_path / "nova.sqlite").touch()
     empty = SqlFlags(sql_connection=f"sqlite:///{tmp_path}/nova.sqlite")
     (finding,) = await listed(reach.database(empty, reactor))
     assert (finding.verdict, finding.advice) == (WRONG, "run nova-manage db sync")
@@ -127,10 +128,19 @@ async def test_database(tmp_path: Path) -> None:
     assert finding.verdict == WRONG
 
 
+async def test_who_looks_makes_no_database(tmp_path: Path) -> None:
+    """An SQLite that is not there is wrong, and is not there afterwards, nor its directory."""
+    sql = SqlFlags(sql_connection=f"sqlite:///{tmp_path}/state/nova.sqlite")
+    (finding,) = await listed(reach.database(sql, reactor))
+    assert (finding.verdict, finding.advice) == (WRONG, "run nova-manage db sync")
+    assert not list(tmp_path.iterdir())
+
+
 @pytest.mark.parametrize("hours", [-1, 0, 1])
 async def test_clocks_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, hours: int) -> None:
     """A database whose clock is off, whichever way, is wrong; one that keeps time is not told."""
     monkeypatch.setattr(reach, "now", lambda: now() + timedelta(hours=hours))
+    (tmp_path / "nova.sqlite").touch()
     sql = SqlFlags(sql_connection=f"sqlite:///{tmp_path}/nova.sqlite")
     found = await listed(reach.database(sql, reactor))
     assert [each.verdict for each in found if each.subject == "clock"] == [WRONG] * abs(hours)

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
+
 from nova_tx.testing.manage import Manage, Told
 
 
@@ -28,6 +32,25 @@ def test_no_tables(bare: Manage) -> None:
         "The above error may show that the database has not been created.",
         "Please create a database using 'nova-manage db sync' before running this command.",
     ]
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "err"),
+    [
+        ("user list", "", "There are no tables in the database"),
+        ("db rotate_key", "", "There are no tables in the database"),
+        ("db backup copy", "", "there is no database"),
+        ("db version", "0\n", ""),
+    ],
+)
+def test_who_looks_makes_no_database(
+    bare: Manage, tmp_path: Path, words: str, out: str, err: str
+) -> None:
+    """Only db sync makes an SQLite that is not there; there is no copy of what is not there."""
+    before = list(tmp_path.iterdir())
+    told = bare(*words.split())
+    assert (told.code, told.out) == (int(err != ""), out) and told.err.startswith(err)
+    assert list(tmp_path.iterdir()) == before
 
 
 def test_no_database(bare: Manage) -> None:

@@ -97,7 +97,9 @@ class FlagFiles:
     def _try(self, words: Sequence[str], where: str) -> None:
         """Take what can be understood, name what can't."""
         if not words[0].startswith("-"):
-            self._wrong(f"{where}{words[0]!r} is not a flag", "flags begin with --")
+            # what is behind it may be a password
+            name = words[0].partition("=")[0]
+            self._wrong(f"{where}{name!r} is not a flag", "flags begin with --")
             return
         try:
             Flags.load(list(words), sections())

@@ -13,6 +13,7 @@ from twisted.internet.threads import deferToThread
 
 from nova_tx.db import networks, upgrade
 from nova_tx.db.clock import utc_now
+from nova_tx.db.dialects import absent
 from nova_tx.db.engine import Database, now
 from nova_tx.errors import NovaError, StartupError
 from nova_tx.flags import BusFlags, ComputeFlags, LibvirtFlags, SqlFlags
@@ -31,6 +32,9 @@ async def database(sql: SqlFlags, reactor: Any) -> AsyncIterator[Finding]:
         yield Finding(WRONG, subject, str(error), "correct --sql_connection")
         return
     where = door.engine.url.render_as_string(hide_password=True)
+    if absent(door.engine.url):  # whoever looks makes none
+        yield Finding(WRONG, subject, f"{where} is not there yet", "run nova-manage db sync")
+        return
     try:
         await door.open()
     except StartupError as error:

@@ -29,6 +29,7 @@ def backup(parts: Parts, file: str) -> None:
 
 async def rotate_key(parts: Parts) -> None:
     """Seal users' secrets by a new key, which is put into the file of keys, in front."""
+    await parts.open(any_version=False)
     count = await _users(parts).rotate_key()
     user_secrets.wipe(parts.database.engine)
     print(f"secrets sealed by a new key: {count}; copy its file to the other hosts")
@@ -36,6 +37,7 @@ async def rotate_key(parts: Parts) -> None:
 
 async def sync(parts: Parts, version: int | None = None) -> None:
     """Make the tables, or bring them to a version, by default the newest; seal users' secrets."""
+    await parts.database.open()
     upgrade.sync(parts.database.engine, version)
     newest = upgrade.current(parts.database.engine) == upgrade.head()
     if newest and await _users(parts).seal_all():
