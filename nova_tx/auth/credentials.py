@@ -12,7 +12,7 @@ import os
 import stat
 import time
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
 from nova_tx.auth import templates
@@ -156,12 +156,14 @@ def take_home(
     who: Membership,
     places: tuple[Ec2Flags, S3Flags, AuthFlags],
     authority_file: str,
-    issued: Issued,
     vpn: tuple[str, int] | None,
-) -> bytes:
+) -> Callable[[Issued], bytes]:
     """
     The zip: an rc file for each region, the user's key and certificate, whom to believe.
 
+    What can fail has not when this returns: only then is a certificate to be issued.
+
+    @return: what makes the zip of a key and its certificate.
     @param authority_file: where the root's certificate is kept: its name is the last part.
     @param vpn: address and port of the project's VPN, if it has one.
     @raise InvalidInput: C{region_list} is not of C{name=fqdn}; a template is no good.
@@ -177,14 +179,16 @@ def take_home(
     }
     if len(members) < len(regions):
         raise InvalidInput("--credential_rc_file gives two regions of --region_list one name")
-    members[names.key] = issued.key
-    members[names.certificate] = issued.certificate
-    if vpn is not None:
-        members[auth.credential_vpn_file] = vpn_text(*vpn, auth, names).encode()
-    members[names.authority] = issued.authorities
-    if trust is not None:
-        members[_TRUSTED] = trust
-    return archive(members)
+    network = {auth.credential_vpn_file: vpn_text(*vpn, auth, names).encode()} if vpn else {}
+    trusted = {} if trust is None else {_TRUSTED: trust}
+
+    def packed(issued: Issued) -> bytes:
+        own = {names.key: issued.key, names.certificate: issued.certificate}
+        return archive(
+            {**members, **own, **network, names.authority: issued.authorities, **trusted}
+        )
+
+    return packed
 
 
 def _trusted(auth: AuthFlags) -> bytes | None:

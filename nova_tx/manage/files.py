@@ -7,6 +7,7 @@ import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import BinaryIO
 
 from nova_tx.errors import InvalidInput
 
@@ -16,7 +17,18 @@ _STREAMS = ("/dev/stdout", "/dev/stderr", "/dev/fd/", "/proc/self/fd/")
 
 def write_private(path: str, content: bytes) -> None:
     """
-    Write a file that only its owner can read, whole or not at all.      [spec/15 A44]
+    Write a file that only its owner can read, as L{private_writer}.
+
+    @raise InvalidInput: it can't be written.
+    """
+    with private_writer(path) as file:
+        file.write(content)
+
+
+@contextmanager
+def private_writer(path: str) -> Iterator[BinaryIO]:
+    """
+    A file to write that only its owner can read; it is there whole or not at all. [spec/15 A44]
 
     What was there is replaced, a link too: what it leads to is left alone.  A
     device, a pipe of one's own and C{/dev/stdout} are written to as they are.
@@ -24,15 +36,15 @@ def write_private(path: str, content: bytes) -> None:
     @raise InvalidInput: it can't be written.
     """
     try:
-        if not _is_replaced(path):
+        if _is_replaced(path):
+            with private_file(path) as new, open(new, "wb") as file:
+                yield file
+        else:
             flags = os.O_WRONLY | (0 if path.startswith(_STREAMS) else os.O_NOFOLLOW)
             with open(os.open(path, flags), "wb") as file:
-                file.write(content)
-            return
+                yield file
     except OSError as error:
         raise _refused(path, error) from None
-    with private_file(path) as new, open(new, "wb") as file:
-        file.write(content)
 
 
 @contextmanager

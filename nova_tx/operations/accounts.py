@@ -13,7 +13,7 @@ from twisted.internet.threads import deferToThread
 from twisted.logger import Logger
 
 from nova_tx.auth import credentials
-from nova_tx.auth.authority import Authority
+from nova_tx.auth.authority import Authority, Issued
 from nova_tx.auth.certification import LATER, Certification
 from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.roles import Roles
@@ -85,15 +85,17 @@ class Accounts:
         A user, and the zip that it takes home for a project, with a new key and certificate.
 
         @raise UserNotFound, ProjectNotFound: no such user, no such project.
+        @raise InvalidInput: a flag, or a template, is no good; no certificate is issued.
         @raise AuthorityError: the certificate authority's files can't be used.
         """
         who = await self._users.member(user_id, project_id)
         vpn = await self._database.read(networks.vpn, project_id)
-        issued = await self._certification().issue(user_id, project_id)
-        packed: bytes = await self._in_thread(
-            credentials.take_home, who, self._places, self._crypto.ca_file, issued, vpn
+        packed: Callable[[Issued], bytes] = await self._in_thread(
+            credentials.take_home, who, self._places, self._crypto.ca_file, vpn
         )
-        return who.user, packed
+        issued = await self._certification().issue(user_id, project_id)
+        zipped: bytes = await self._in_thread(packed, issued)
+        return who.user, zipped
 
     def _certification(self) -> Certification:
         return Certification(Authority(self._crypto), self._database, self._in_thread)

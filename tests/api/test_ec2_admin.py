@@ -314,6 +314,15 @@ def test_credentials_for_https(database: Database, tmp_path: Path) -> None:
         assert packed.read("ssl-ca.pem") == b"the CA"
 
 
+def test_no_credentials_no_certificate(database: Database, tmp_path: Path) -> None:
+    """A zip that can't be made leaves no certificate whose key nobody has."""
+    door = Door(database, f"--ca_path={tmp_path}/CA", "--credentials_template=/no/such/file")
+    admin = door.add_user("admin", is_admin=True)
+    answer = ask(door, admin, "GenerateX509ForUser", Name="admin", Project="admin")
+    assert answer.status != 200
+    assert not inline(database.read(certificates.known, "admin", "admin")).valid
+
+
 def test_credentials_again(database: Database, tmp_path: Path) -> None:
     """Each zip has a new key; without a project it is for the one named as the user."""
     door = Door(database, f"--ca_path={tmp_path}/CA")

@@ -20,7 +20,7 @@ ISSUED = Issued(b"key", b"certificate", "/CA/newcerts/10.pem", b"project and roo
 
 
 def unpacked(auth: AuthFlags, vpn: tuple[str, int] | None, ec2: Ec2Flags = EC2) -> dict[str, str]:
-    packed = credentials.take_home(WHO, (ec2, S3, auth), "CA/cacert.pem", ISSUED, vpn)
+    packed = credentials.take_home(WHO, (ec2, S3, auth), "CA/cacert.pem", vpn)(ISSUED)
     with zipfile.ZipFile(io.BytesIO(packed)) as file:
         return {name: file.read(name).decode() for name in file.namelist()}
 

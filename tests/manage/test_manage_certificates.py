@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
 from cryptography import x509
 
 from nova_tx.testing.manage import Manage, Told
@@ -26,6 +27,22 @@ def test_user_revoke(john: Manage, tmp_path: Path) -> None:
     assert john("user", "revoke", "john") == Told(0, "", "")
     assert revoked(tmp_path / "CA") == [0x10, 0x11]
     assert john("user", "exports", "john").code == 0
+
+
+@pytest.mark.parametrize(
+    ("flag", "file"),
+    [
+        ("--credentials_template=/no/such/file", "nova.zip"),
+        ("--region_list=nonsense", "nova.zip"),
+        ("--verbose", "/no/such/place"),
+    ],
+)
+def test_no_zip_no_certificate(john: Manage, tmp_path: Path, flag: str, file: str) -> None:
+    """What can't be written down was never issued."""
+    told = john(flag, "project", "zipfile", "john_project", "john", file)
+    assert (told.code, told.out) == (1, "") and not (tmp_path / "nova.zip").exists()
+    assert not (tmp_path / "CA").exists()
+    assert john("user", "revoke", "john").out == "User john has no certificates\n"
 
 
 def test_user_revoke_nothing(john: Manage) -> None:

@@ -11,7 +11,7 @@ from nova_tx.db import networks, quotas
 from nova_tx.db import projects as rows
 from nova_tx.errors import AuthorityError, InUse
 from nova_tx.flags import AuthFlags, CryptoFlags, Ec2Flags, QuotaFlags, S3Flags
-from nova_tx.manage.files import write_private
+from nova_tx.manage.files import private_writer, write_private
 from nova_tx.manage.listing import Listing
 from nova_tx.manage.parts import CommandFailed, Parts
 from nova_tx.model.users import Project
@@ -106,12 +106,14 @@ async def zipfile(parts: Parts, project: str, user: str, file: str = "nova.zip")
     vpn = await parts.database.read(networks.vpn, project)
     if vpn is None:
         print(f"No vpn data for project {project}", file=sys.stderr)
-    try:
-        issued = await parts.certification.issue(user, project)
-    except AuthorityError as error:
-        raise CommandFailed(f"{error}\n{_NO_AUTHORITY}") from None
     ca_file = parts.section(CryptoFlags).ca_file
-    write_private(file, credentials.take_home(who, _places(parts), ca_file, issued, vpn))
+    packed = credentials.take_home(who, _places(parts), ca_file, vpn)
+    with private_writer(file) as writer:
+        try:
+            issued = await parts.certification.issue(user, project)
+        except AuthorityError as error:
+            raise CommandFailed(f"{error}\n{_NO_AUTHORITY}") from None
+        writer.write(packed(issued))
 
 
 def _places(parts: Parts) -> tuple[Ec2Flags, S3Flags, AuthFlags]:
