@@ -39,10 +39,12 @@ def create(txn: Connection, host: str, cidr: str) -> int:
     """
     A row for each address of a range, network and broadcast address too; returns how many.
 
-    @raise InvalidInput: it is no range, or a very large one.
+    @raise InvalidInput: it is no range, or a very large one; no host could be called so.
     @raise Duplicate: one is there already; none is made.
     """
     addresses = in_range(cidr)
+    if not host or not host.isprintable() or " " in host:
+        raise InvalidInput(f"{host!r} is no host's name")
     taken = _there(txn, addresses)
     if taken:
         raise Duplicate(f"floating address {taken[0].address} is there already")
@@ -71,9 +73,12 @@ def remove(txn: Connection, cidr: str) -> int:
         if each.instance or each.project:
             whose = f"instance {each.instance}" if each.instance else f"project {each.project}"
             raise InUse(f"floating address {each.address} can't be deleted: {whose} has it")
+    gone = 0
     for some in _parts(addresses):
-        txn.execute(delete(floating_ips).where(floating_ips.c.address.in_(some)))
-    return len(there)
+        gone += txn.execute(_DELETED.where(floating_ips.c.address.in_(some))).rowcount
+    if gone < len(there):
+        raise InUse(f"a floating address of {cidr} is being given to a project; none was deleted")
+    return gone
 
 
 def listed(txn: Connection, host: str | None = None) -> tuple[FloatingAddress, ...]:
@@ -106,6 +111,12 @@ _LISTED = (
     )
     .outerjoin(fixed_ips, fixed_ips.c.id == floating_ips.c.fixed_ip_id)
     .order_by(floating_ips.c.id)
+)
+
+
+#: Others may give an address away after it was looked at.
+_DELETED = delete(floating_ips).where(
+    floating_ips.c.project_id.is_(None), floating_ips.c.fixed_ip_id.is_(None)
 )
 
 

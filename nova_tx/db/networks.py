@@ -74,13 +74,18 @@ def create(
     @param cidr_v6: a range of which each network gets a /64.
     @param told: is called with the number of addresses that are made.
     @raise InvalidInput: a range is no range, or too small; the size is no
-        power of two; C{dhcp_start} is not a guest's address of the first network.
+        power of two; there are not so many VLANs, or ports, from the first on;
+        C{dhcp_start} is not a guest's address of the first network.
     @raise Duplicate: an address of them is in another network already, or a VLAN is taken.
     """
     ranges = cut(cidr, count, size)
     if vlans is not None and not (vlans.vlan > 0 and vlans.vlan + count - 1 < 4095):
         raise InvalidInput(
             f"{count} networks from VLAN {vlans.vlan} on: VLANs are numbered from 1 to 4094"
+        )
+    if vlans is not None and not (vlans.vpn_port > 0 and vlans.vpn_port + count - 1 < 65536):
+        raise InvalidInput(
+            f"{count} VPN servers from port {vlans.vpn_port} on: ports are numbered from 1 to 65535"
         )
     low = first_guest(ranges[0], dhcp_start) if vlans is None else 3
     high = 1 if vlans is None else 1 + vlans.vpn_clients

@@ -34,6 +34,9 @@ def test_vlans(manage: Manage) -> None:
     assert told == Told(1, "", "VLAN 201 is another network's already\n")
     told = manage(VLAN, "network", "create", "10.1.0.0/24", "2", "16", "4094")
     assert told.err == "2 networks from VLAN 4094 on: VLANs are numbered from 1 to 4094\n"
+    for first in ("-1", "0", "65535"):
+        told = manage(VLAN, "network", "create", "10.1.0.0/24", "2", "16", "300", first)
+        assert told.err.endswith(f"port {first} on: ports are numbered from 1 to 65535\n")
 
 
 @pytest.mark.parametrize("range_v6", ["10.0.0.0/8", "fd00::/65", "fd00::/64"])
@@ -104,6 +107,9 @@ def test_floating_refused(manage: Manage) -> None:
     for nonsense in ("ten", "10.0.0.1/8", "10.0.0.0/8"):
         told = manage("floating", "create", "HostA", nonsense)
         assert (told.code, len(told.err.splitlines())) == (1, 1)
+    for host in ("", "a\tb", "a\nb", "a b"):
+        told = manage("floating", "create", host, "10.7.0.1")
+        assert told == Told(1, "", f"{host!r} is no host's name\n")
     assert len(manage("floating", "list").out.splitlines()) == 2
 
 
