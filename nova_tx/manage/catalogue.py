@@ -16,6 +16,7 @@ takes C{--json}.  A module may say of itself:
 from __future__ import annotations
 
 import inspect
+import re
 import typing
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -33,6 +34,10 @@ T = TypeVar("T")
 TABLES, ANY, NONE = "tables", "any", "none"
 #: Seconds that a transaction may take.
 PATIENCE = 10.0
+#: The largest number that a row can hold.
+LARGEST = 2**31 - 1
+#: Parameters that are files' names, which may be any bytes.
+_FILES = ("file", "path", "directory", "image", "kernel", "ramdisk")
 #: The word that asks a list for JSON.
 JSON = "--json"
 
@@ -164,7 +169,7 @@ def arguments(
     An action's arguments, and its options, from the words of the command line.
 
     @raise WrongCount: there are too few words, or too many.
-    @raise InvalidInput: a word is no integer where one is wanted.
+    @raise InvalidInput: a word is no integer where one is wanted, or is no text and no file's name.
     """
     known = options(action)
     chosen = {word.removeprefix("--"): True for word in words if word in known and word != JSON}
@@ -180,7 +185,7 @@ def arguments(
     for parameter, word in zip(parameters, words, strict=False):
         wanted = (hints[parameter.name], *typing.get_args(hints[parameter.name]))
         if int not in wanted:
-            given.append(word)
+            given.append(_text(parameter.name, word))
         elif word == "" and type(None) in wanted:
             given.append(None)
         else:
@@ -196,6 +201,17 @@ def _parameters(action: Callable[..., Any]) -> list[inspect.Parameter]:
 
 def _integer(name: str, word: str) -> int:
     try:
-        return int(word)
+        number = int(word)
     except ValueError:
         raise InvalidInput(f"{name.upper()} must be an integer, not {word!r}") from None
+    if abs(number) > LARGEST:
+        span = f"from {-LARGEST} to {LARGEST}"
+        raise InvalidInput(f"{name.upper()} must be an integer {span}, not {word!r}")
+    return number
+
+
+def _text(name: str, word: str) -> str:
+    # Python makes surrogates of what is not UTF-8
+    if name not in _FILES and re.search("[\ud800-\udfff]", word):
+        raise InvalidInput(f"{name.upper()} must be UTF-8, not {word!r}")
+    return word

@@ -94,3 +94,22 @@ def test_no_integer() -> None:
     """A word that is no integer is named with its parameter."""
     with pytest.raises(InvalidInput, match=r"\ACOUNT must be an integer, not 'many'\Z"):
         catalogue.arguments(list_, ["a", "1", "many"])
+
+
+@pytest.mark.parametrize("word", ["2147483648", "-99999999999999999999"])
+def test_no_row_holds_it(word: str) -> None:
+    """A number that no database would take is refused before one is asked."""
+    with pytest.raises(InvalidInput, match=rf"\ASIZE must be an integer from .* not '{word}'\Z"):
+        catalogue.arguments(list_, ["a", word])
+
+
+def test_no_text() -> None:
+    """A word that is not UTF-8 may name a file, and nothing else."""
+    word = b"\xff".decode(errors="surrogateescape")
+    with pytest.raises(InvalidInput, match=r"\ANAME must be UTF-8, not '\\udcff'\Z"):
+        catalogue.arguments(list_, [word, "1"])
+
+    def write(parts: Parts, file: str) -> None:
+        """Write."""
+
+    assert catalogue.arguments(write, [word]) == ([word], {})

@@ -172,7 +172,8 @@ def test_instance_types(manage: Manage) -> None:
     assert manage("flavor", "create", "other", "999", "3", "40", "9").err == (
         "flavor 9 is m2.huge already\n"
     )
-    for bad in (("0", "1", "1", "10"), ("1", "1", "x", "10"), ("1", "1", "-1", "10")):
+    bads = ("0 1 1 10", "1 1 x 10", "1 1 -1 10", "1 1 1 2147483648", f"1 {2**64} 1 10")
+    for bad in map(str.split, bads):
         told = manage("instance_type", "create", "bad", *bad)
         assert told == Told(1, "", "Must supply valid parameters to create instance type\n")
     assert manage("instance_type", "delete", "m2.huge") == Told(0, "m2.huge deleted\n", "")

@@ -7,6 +7,7 @@ from sqlalchemy.exc import DBAPIError
 from nova_tx.db import instance_types
 from nova_tx.db.dialects import reason
 from nova_tx.errors import InvalidInput
+from nova_tx.manage.catalogue import LARGEST
 from nova_tx.manage.listing import Listing
 from nova_tx.manage.parts import CommandFailed, Parts
 from nova_tx.model.instances import InstanceType
@@ -35,6 +36,8 @@ async def create(
     try:
         sizes = [int(each) for each in (memory, vcpus, local_gb, flavorid)]
         extras = [int(each) for each in (swap, rxtx_quota, rxtx_cap)]
+        if max(*sizes, *extras) > LARGEST:
+            raise ValueError
     except ValueError:
         raise InvalidInput("Must supply valid parameters to create instance type") from None
     try:
