@@ -17,6 +17,19 @@ from nova_tx.errors import InvalidInput, StartupError
 _PAGES = 4096
 
 
+def refuse_itself(engine: Engine, path: str) -> None:
+    """
+    See that a copy would not take the place of its original, which daemons have open.
+
+    @raise InvalidInput: it would.
+    """
+    url = engine.url
+    if url.get_backend_name() == "sqlite" and not in_memory(url):
+        original = os.path.realpath(str(url.database))
+        if os.path.realpath(path) in [original + end for end in ("", "-wal", "-shm", "-journal")]:
+            raise InvalidInput(f"{path} is of the database itself: name another file")
+
+
 def write(engine: Engine, path: str, told: Callable[[float], object] = lambda _: None) -> None:
     """
     Write all of it, as it is at one moment, to a file that is there.

@@ -143,6 +143,17 @@ def test_backup(john: Manage, tmp_path: Path) -> None:
     assert not [name for name in os.listdir(tmp_path) if name.startswith(".nova-manage-")]
 
 
+@pytest.mark.parametrize("name", ["nova.sqlite", "./nova.sqlite-wal", "link"])
+def test_no_backup_of_itself(john: Manage, tmp_path: Path, name: str) -> None:
+    """A copy never takes the place of the database that daemons have open."""
+    (tmp_path / "link").symlink_to("nova.sqlite")
+    before = (tmp_path / "nova.sqlite").stat().st_ino
+    assert john("db", "backup", name) == Told(
+        1, "", f"{name} is of the database itself: name another file\n"
+    )
+    assert (tmp_path / "nova.sqlite").stat().st_ino == before
+
+
 @pytest.mark.parametrize(
     ("version", "text"),
     [("1", "run nova-manage db sync"), ("9999", "this program is older")],

@@ -19,6 +19,7 @@ def backup(parts: Parts, file: str) -> None:
 
     Of SQLite it is a database, of others what pg_dump or mysqldump says.
     """
+    backups.refuse_itself(parts.database.engine, file)
     bar = Bar("writing", 1000, patience=UNTOLD)
     try:
         with private_file(file) as path:
