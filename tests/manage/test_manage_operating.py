@@ -9,11 +9,13 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import Connection, insert, update
 from sqlalchemy import text as sql
 
+from nova_tx.db import counts
 from nova_tx.db.engine import now
 from nova_tx.db.schema import instances, networks, security_group_rules, security_groups, services
+from nova_tx.errors import Unavailable
 from nova_tx.testing.manage import Manage, Told, add_instance, write
 
 
@@ -288,3 +290,25 @@ def test_status_watched(john: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("time.sleep", sleep)
     told = john("status", "--watch")
     assert (told.code, told.out.count("users      1 in 1 project")) == (130, 3)
+
+
+def test_status_watched_through_an_outage(john: Manage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the database is away --watch says so, and shows the cloud when it is back."""
+    looks: list[float] = []
+    count = counts.count
+
+    def sleep(seconds: float) -> None:
+        looks.append(seconds)
+        if len(looks) == 3:
+            raise KeyboardInterrupt
+
+    def away(txn: Connection) -> counts.Counts:
+        if len(looks) == 1:
+            raise Unavailable("the database does not answer")
+        return count(txn)
+
+    monkeypatch.setattr("time.sleep", sleep)
+    monkeypatch.setattr(counts, "count", away)
+    told = john("status", "--watch")
+    assert (told.code, told.out.count("users      1 in 1 project")) == (130, 2)
+    assert told.out.count("  the database does not answer\n") == 1

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 
 from nova_tx.db import counts, services
 from nova_tx.db.counts import Counts
+from nova_tx.errors import Unavailable
 from nova_tx.flags import NodeFlags
 from nova_tx.manage.parts import Parts
 from nova_tx.model.hosts import Service
@@ -19,17 +20,22 @@ _CLEAR = "\x1b[H\x1b[J"
 
 async def status(parts: Parts, *, watch: bool = False) -> None:
     """Print who lives, what runs and how much room there is; --watch: again and again, until ^C."""
-    while True:
-        down_time = parts.section(NodeFlags).service_down_time
-        workers = await parts.database.read(services.listed)
-        found = await parts.database.read(counts.count)
-        where = parts.database.engine.url.render_as_string(hide_password=True)
-        lines = "\n".join((where, "", *_workers(workers, down_time, found), *_numbers(found)))
-        if not watch:
-            print(lines)
-            return
-        print(f"{_CLEAR}{time.strftime('%H:%M:%S')}  {lines}", flush=True)
+    while watch:
+        try:
+            screen = await _screen(parts)
+        except Unavailable as error:  # it may come back, and then this shows it
+            screen = str(error)
+        print(f"{_CLEAR}{time.strftime('%H:%M:%S')}  {screen}", flush=True)
         time.sleep(_PAUSE)
+    print(await _screen(parts))
+
+
+async def _screen(parts: Parts) -> str:
+    down_time = parts.section(NodeFlags).service_down_time
+    workers = await parts.database.read(services.listed)
+    found = await parts.database.read(counts.count)
+    where = parts.database.engine.url.render_as_string(hide_password=True)
+    return "\n".join((where, "", *_workers(workers, down_time, found), *_numbers(found)))
 
 
 def _workers(found: tuple[Service, ...], down_time: int, numbers: Counts) -> Iterator[str]:
