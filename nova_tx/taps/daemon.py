@@ -97,14 +97,19 @@ class Daemon(MultiService):
                 await part.open()
             except CancelledError:
                 raise
-            except StartupError as error:
-                self._fail(self._reactor, str(error))
-                return
-            except Exception:
-                _log.failure("can't start {part}", part=type(part).__name__)
-                self._fail(self._reactor, f"can't start {type(part).__name__}; the log says why")
+            except Exception as error:
+                if self.running:  # else it is told to stop, and what waited gave up
+                    self._failed(part, error)
                 return
         _log.info("ready")
+
+    def _failed(self, part: Part, error: Exception) -> None:
+        sentence = str(error)
+        if not isinstance(error, StartupError):
+            name = type(part).__name__
+            _log.failure("can't start {part}", Failure(error), part=name)
+            sentence = f"can't start {name}; the log says why"
+        self._fail(self._reactor, sentence)
 
     def reload(self) -> None:
         """Have the parts read again what they can; those not opened yet will."""

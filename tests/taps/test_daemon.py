@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from twisted.internet.defer import Deferred
 
-from nova_tx.errors import StartupError
+from nova_tx.errors import StartupError, Unavailable
 from nova_tx.taps.daemon import Daemon
 
 
@@ -95,3 +96,25 @@ async def test_a_daemon_can_be_stopped_while_it_starts() -> None:
     await daemon.stopService()
     assert cancelled == [waiting]
     assert seen == ["open slow", "close slow"]
+
+
+@pytest.mark.parametrize("given_up", [Unavailable, StartupError])
+async def test_who_gives_up_to_stop_has_not_failed(
+    given_up: type[Exception], logged_errors: Any
+) -> None:
+    """A part that waits, and is told that time is up, leaves no failure and no sentence."""
+    seen: list[str] = []
+    ends: list[str] = []
+    waiting: Deferred[None] = Deferred()
+
+    def fail(reactor: Any, sentence: str) -> None:
+        ends.append(sentence)
+
+    def stopping() -> None:
+        waiting.errback(given_up("time is up"))
+
+    daemon = Daemon(None, [Recorded("a", seen, waiting)], stopping=stopping, fail=fail)
+    daemon.startService()
+    await daemon.stopService()
+    assert (seen, ends) == (["open a", "close a"], [])
+    assert logged_errors.flush() == []
