@@ -37,8 +37,8 @@ beside the program is read, or else `/etc/nova/nova.conf`. Words in brackets may
   nova-objectstore.
 
 When something does not work, begin with `nova-manage config check`: it reads the flag files, names
-every mistake in them, tries the database, the broker, libvirt, disks, the clock, addresses and
-ports, and says what to do. `nova-manage status --watch` is the whole cloud on one screen.
+every mistake in them, tries the database, users, the broker, libvirt, disks, the clock, addresses
+and ports, and says what to do. `nova-manage status --watch` is the whole cloud on one screen.
 """
 
 

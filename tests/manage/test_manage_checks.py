@@ -11,11 +11,14 @@ from typing import Any
 import pytest
 from twisted.internet import reactor
 
+from nova_tx.db import upgrade
 from nova_tx.db.engine import now
 from nova_tx.flags import BusFlags, ComputeFlags, Flags, LibvirtFlags, NodeFlags, SqlFlags
+from nova_tx.manage.catalogue import PATIENCE
 from nova_tx.manage.checks import host, reach
 from nova_tx.manage.checks.finding import OK, WARNING, WRONG, Finding
 from nova_tx.manage.checks.flag_files import FlagFiles
+from nova_tx.manage.parts import SECTIONS, Parts
 
 
 def verdicts(found: list[Finding]) -> list[str]:
@@ -144,6 +147,29 @@ async def test_clocks_differ(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ho
     sql = SqlFlags(sql_connection=f"sqlite:///{tmp_path}/nova.sqlite")
     found = await listed(reach.database(sql, reactor))
     assert [each.verdict for each in found if each.subject == "clock"] == [WRONG] * abs(hours)
+
+
+async def test_users(tmp_path: Path) -> None:
+    """Secrets without their key, a directory that is away, and a flag of no sense are told of."""
+
+    def parts(*words: str) -> Parts:
+        return Parts(Flags.load([f"--state_path={tmp_path}", *words], SECTIONS), PATIENCE)
+
+    ours = parts()
+    upgrade.sync(ours.database.engine)
+    await ours.users.create_user("john", None, None, False)
+    (finding,) = await listed(reach.users(lambda: ours.users))
+    assert finding.verdict == OK
+    for words, text in (
+        (["--secrets_key_file=/no/such/file"], "--secrets_key_file=/no/such/file is not there"),
+        (["--auth_driver=ldap", "--ldap_url=ldap://127.0.0.1:1"], "does not answer"),
+        (["--auth_driver=none"], "unknown --auth_driver 'none'"),
+    ):
+        theirs = parts(*words)
+        (finding,) = await listed(reach.users(lambda theirs=theirs: theirs.users))
+        assert finding.verdict == WRONG and text in finding.text and finding.advice
+        await theirs.close()
+    await ours.close()
 
 
 async def test_broker() -> None:

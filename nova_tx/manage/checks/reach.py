@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
@@ -11,11 +12,12 @@ from typing import Any
 from sqlalchemy import Connection, select
 from twisted.internet.threads import deferToThread
 
+from nova_tx.auth.interfaces import IUsers
 from nova_tx.db import networks, upgrade
 from nova_tx.db.clock import utc_now
 from nova_tx.db.dialects import absent
 from nova_tx.db.engine import Database, now
-from nova_tx.errors import NovaError, StartupError
+from nova_tx.errors import NovaError, StartupError, UserNotFound
 from nova_tx.flags import BusFlags, ComputeFlags, LibvirtFlags, SqlFlags
 from nova_tx.manage.checks.finding import OK, WARNING, WRONG, Finding
 
@@ -67,6 +69,18 @@ async def database(sql: SqlFlags, reactor: Any) -> AsyncIterator[Finding]:
 def _clock(txn: Connection) -> datetime:
     found: datetime = txn.execute(select(utc_now())).scalar_one()
     return found
+
+
+async def users(made: Callable[[], IUsers]) -> AsyncIterator[Finding]:
+    """Whether users and their secrets can be read, by what is made as the flags say."""
+    try:
+        keeper = made()
+        await keeper.open()
+        with contextlib.suppress(UserNotFound):
+            await keeper.user("-")  # nobody's name: no more than an answer is wanted
+        yield Finding(OK, "users", "users can be read")
+    except (NovaError, StartupError) as error:
+        yield Finding(WRONG, "users", str(error), "mend it: daemons can't tell who asks")
 
 
 async def broker(bus: BusFlags, reactor: Any) -> AsyncIterator[Finding]:

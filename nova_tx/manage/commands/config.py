@@ -19,8 +19,9 @@ from nova_tx.flags import (
     S3Flags,
     SqlFlags,
 )
+from nova_tx.manage.catalogue import PATIENCE
 from nova_tx.manage.checks import host, reach
-from nova_tx.manage.checks.finding import WRONG, Finding
+from nova_tx.manage.checks.finding import OK, WRONG, Finding
 from nova_tx.manage.checks.flag_files import FlagFiles
 from nova_tx.manage.listing import Listing
 from nova_tx.manage.parts import Parts
@@ -34,7 +35,7 @@ async def check(parts: Parts) -> Listing[Finding]:
     """
     Read the flag files and try all that they name, and say what to do: status 1 if it can't work.
 
-    Tried are the database, the broker, libvirt, disks, the clock, addresses and ports.
+    Tried are the database, users, the broker, libvirt, disks, the clock, addresses and ports.
     """
     from twisted.internet import reactor
 
@@ -53,8 +54,15 @@ async def check(parts: Parts) -> Listing[Finding]:
 
 
 async def _tried(flags: Flags, reactor: Any) -> AsyncIterator[Finding]:
+    tables = False
     async for each in reach.database(flags.section(SqlFlags), reactor):
+        tables = tables or (each.subject, each.verdict) == ("database", OK)
         yield each
+    if tables:
+        others = Parts(flags, PATIENCE)
+        async for each in reach.users(lambda: others.users):
+            yield each
+        await others.close()
     async for each in reach.broker(flags.section(BusFlags), reactor):
         yield each
     compute = flags.section(ComputeFlags)
