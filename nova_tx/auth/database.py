@@ -14,6 +14,7 @@ from nova_tx.auth.interfaces import IUsers
 from nova_tx.auth.sealing import Seals, is_sealed
 from nova_tx.db import projects, user_secrets, users
 from nova_tx.db.engine import Database
+from nova_tx.errors import StartupError, Unavailable
 from nova_tx.flags import SecretsFlags
 from nova_tx.model.users import Membership, Project, User
 
@@ -49,7 +50,12 @@ class DatabaseUsers:
 
     def find(self, access_key: str, project_id: str | None) -> Awaitable[Membership]:
         def find(txn: Connection) -> Membership:
-            return self._known(users.find(txn, access_key, project_id))
+            found = users.find(txn, access_key, project_id)
+            try:
+                return self._known(found)
+            except StartupError as error:  # the daemon started long ago; a new key came since
+                _log.critical("{why}", why=str(error))
+                raise Unavailable("a user's secret can't be read; try again later") from None
 
         return self._database.read(find)
 

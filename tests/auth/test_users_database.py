@@ -14,7 +14,7 @@ from nova_tx.auth.database import DatabaseUsers
 from nova_tx.db import users as rows
 from nova_tx.db.engine import Database
 from nova_tx.db.schema import users as table
-from nova_tx.errors import StartupError
+from nova_tx.errors import StartupError, Unavailable
 from nova_tx.flags import SecretsFlags
 from nova_tx.testing.conformance.users import make_users_tests
 
@@ -81,7 +81,6 @@ class TestDatabaseUsers(make_users_tests(DatabaseUsers)):  # type: ignore[misc]
         for asked in (
             lambda: other.open(),
             lambda: other.users(),
-            lambda: other.find("joe-access", "shop"),
             lambda: other.create_user("bob", None, None, False),
             lambda: other.modify_user("joe", None, "new", None),
             lambda: other.rotate_key(),
@@ -114,6 +113,22 @@ class TestDatabaseUsers(make_users_tests(DatabaseUsers)):  # type: ignore[misc]
         assert [each.secret_key for each in await self.make().users()] == [
             f"{name}-secret" for name in ("ann", "eve", "joe")
         ]
+
+    async def test_rotated_elsewhere(self, logged_errors: Any) -> None:
+        """A daemon without the new key can't say who asks: try again; its log says what to do."""
+        users = await self._cloud()
+        key = self._file.read_bytes()
+        await users.rotate_key()
+        both = self._file.read_bytes()
+        self._file.write_bytes(key)
+        other = self.make()
+        with pytest.raises(Unavailable) as caught:
+            await other.find("joe-access", "shop")
+        assert str(self._file) not in str(caught.value)
+        (told,) = logged_errors.flush()
+        assert told.endswith("copy it from the host that has it, or from the backup")
+        self._file.write_bytes(both)
+        assert (await other.find("joe-access", "shop")).user.secret_key == "joe-secret"
 
     async def test_rotation_is_whole(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A rotation that fails in the middle leaves every secret as it was, and readable."""
