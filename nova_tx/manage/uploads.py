@@ -149,6 +149,16 @@ class Uploads:
             raise ImageError(f"nova-objectstore refused: {_message(text) or response.code}")
 
 
+def check_readable(path: str) -> None:
+    """
+    See that a file can be opened.
+
+    @raise InvalidInput: it can't.
+    """
+    with _readable(path):
+        pass
+
+
 def _readable(path: str) -> BinaryIO:
     try:
         return open(path, "rb", buffering=0)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from nova_tx.errors import ImageError
+from nova_tx.errors import ImageError, InvalidInput
 from nova_tx.flags import Flags
 from nova_tx.manage.commands import image
 from nova_tx.manage.parts import SECTIONS, CommandFailed, Parts
@@ -78,3 +78,15 @@ async def test_convert(
         "Failed to convert ami-bad: aki-bad was not.",
         "Failed to convert ami-old: ari-gone was not.",
     ]
+
+
+async def test_all_or_none(registry: Registry, tmp_path: Path) -> None:
+    """Nothing is registered of three files if one can't be read."""
+    files = [tmp_path / name for name in ("disk", "kernel", "ramdisk")]
+    for missing in files:
+        for each in files:
+            each.write_text("x")
+        missing.unlink()
+        with pytest.raises(InvalidInput, match=rf"\Acan't read {missing}: No such file"):
+            await image.all_register(PARTS, *map(str, files), owner="admin")
+    assert registry.files == {}

@@ -11,7 +11,7 @@ from nova_tx.errors import InvalidInput, NovaError
 from nova_tx.flags import ImageFlags, S3Flags
 from nova_tx.manage.old_images import found
 from nova_tx.manage.parts import UNTOLD, CommandFailed, Parts
-from nova_tx.manage.uploads import File, Uploads
+from nova_tx.manage.uploads import File, Uploads, check_readable
 from nova_tx.model.images import ARCHITECTURES, ITSELF
 
 #: nova-objectstore is asked.
@@ -32,6 +32,8 @@ async def all_register(
     arch: str = "x86_64",
 ) -> None:
     """Register the files of a kernel, a ramdisk and a disk that boots with them."""
+    for path in (kernel, ramdisk, image):  # none without the others
+        check_readable(path)
     async with _uploads(parts) as uploads:
         kernel_id = await _made(uploads, _file(kernel, owner, "", is_public, arch, ITSELF))
         ramdisk_id = await _made(uploads, _file(ramdisk, owner, "", is_public, arch, None, ITSELF))
