@@ -74,7 +74,10 @@ def sync(engine: Engine, version: int | None = None) -> None:
     with engine.begin() as connection:
         at = stored(connection)
         if at > wanted:
-            raise StartupError(f"the database is at version {at}; there is no way back to {wanted}")
+            raise StartupError(
+                f"the database is at version {at};"
+                f" there is no way back to {wanted} but a backup of it"
+            )
         if at < wanted:
             from alembic import command
 

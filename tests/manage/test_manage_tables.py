@@ -21,6 +21,8 @@ def test_db(bare: Manage) -> None:
 def test_db_wrong_version(manage: Manage) -> None:
     """A version that is none is one sentence."""
     assert manage("db", "sync", "9999").err.startswith("there is no version 9999")
+    told = manage("db", "sync", "1")
+    assert told.code == 1 and told.err.endswith("there is no way back to 1 but a backup of it\n")
     assert manage("db", "sync", "latest").err == "VERSION must be an integer, not 'latest'\n"
 
 

@@ -37,7 +37,11 @@ async def rotate_key(parts: Parts) -> None:
 
 
 async def sync(parts: Parts, version: int | None = None) -> None:
-    """Make the tables, or bring them to a version, by default the newest; seal users' secrets."""
+    """
+    Make the tables, or bring them to a version, by default the newest; seal users' secrets.
+
+    There is no way back but a backup: what a newer version knows, an older one could not keep.
+    """
     await parts.database.open()
     upgrade.sync(parts.database.engine, version)
     newest = upgrade.current(parts.database.engine) == upgrade.head()
