@@ -119,6 +119,9 @@ def test_vpn(john: Manage, tmp_path: Path) -> None:
     assert header == "project     \t ip:port             \t private_ip          \t state"
     assert line == "john_project\t None:None           \t None"
     assert john("vpn", "change", "none", "9.8.7.6", "1").err == "No project none\n"
+    for nonsense in ("", "gateway", "::1", "9.8.7.6.5"):
+        told = john("vpn", "change", "john_project", nonsense, "1000")
+        assert told == Told(1, "", f"IP must be an IPv4 address, not {nonsense!r}\n")
     told = john("vpn", "change", "john_project", "9.8.7.6", "1000")
     assert told.err == "project john_project has no network\n"
     john("network", "create", "10.0.0.0/29", "1", "8")

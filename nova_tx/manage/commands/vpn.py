@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
+
 from nova_tx.db import networks, vpns
 from nova_tx.db.vpns import Vpn
 from nova_tx.errors import InvalidInput, ProjectNotFound
@@ -18,6 +20,10 @@ async def change(parts: Parts, project: str, ip: str, port: int) -> None:
     """Say where from outside the VPN server of a project is reached."""
     if not 0 < port < 65536:
         raise InvalidInput(f"PORT must be from 1 to 65535, not {port}")
+    try:
+        IPv4Address(ip)
+    except ValueError:
+        raise InvalidInput(f"IP must be an IPv4 address, not {ip!r}") from None
     try:
         await parts.users.project(project)
     except ProjectNotFound:
