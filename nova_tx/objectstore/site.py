@@ -82,9 +82,11 @@ class StreamingSite(TracedSite):
         self._watching = LoopingCall(self._look)
         self._watching.clock = reactor
         self._running: dict[StreamingRequest, Deferred[None]] = {}
+        self._ending = False
 
     def startFactory(self) -> None:
         super().startFactory()
+        self._ending = False
         _ = self._watching.start(self._patience / _LOOKS, now=False)
 
     def stopFactory(self) -> None:
@@ -103,7 +105,10 @@ class StreamingSite(TracedSite):
             metrics.S3_BYTES_IN.add(operation, n=request.body.received)
 
     def serve(self, request: StreamingRequest) -> None:
-        """Have a request answered."""
+        """Have a request answered; one that comes while we end finds us gone."""
+        if self._ending:
+            request.cut()
+            return
         # by which clients whose clock is wrong learn how wrong it is  [RFC 9110 section 6.6.1]
         request.setHeader(b"date", _date(int(self._clock.seconds())))
         serving = Deferred.fromCoroutine(self._serve(request))
@@ -117,7 +122,8 @@ class StreamingSite(TracedSite):
             self._running.pop(request, None)
 
     async def drain(self) -> None:
-        """Wait for the requests in hand; after L{GRACE} seconds their connections are cut."""
+        """Begin no more requests; wait for those in hand, which are cut after L{GRACE} seconds."""
+        self._ending = True
         waiting = DeferredList(list(self._running.values()))
         alarm = self._clock.callLater(GRACE, self._cut)
         await waiting
