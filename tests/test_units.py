@@ -45,3 +45,20 @@ def test_no_more_rights(daemon: str) -> None:
     rights = dict(line.split("=", 1) for line in lines(daemon) if "Capabilit" in line)
     assert rights.get("AmbientCapabilities") == rights.get("CapabilityBoundingSet")
     assert bool(rights) == (daemon in ("compute", "network"))
+
+
+def test_told_first() -> None:
+    """A daemon is told to end before the programs that it runs, which are not to fail under it."""
+    modes = {
+        daemon: line.removeprefix("KillMode=")
+        for daemon in DAEMONS
+        for line in lines(daemon)
+        if line.startswith("KillMode=")
+    }
+    # DHCP servers go on, and the scheduler runs nothing
+    assert modes == {
+        "api": "mixed",
+        "compute": "mixed",
+        "network": "process",
+        "objectstore": "mixed",
+    }

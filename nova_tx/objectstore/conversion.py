@@ -11,12 +11,13 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 from collections.abc import Callable, Sequence
 
 from twisted.internet.defer import CancelledError, Deferred, DeferredSemaphore
 from twisted.logger import Logger
 
-from nova_tx.errors import ImageError, ProcessFailed
+from nova_tx.errors import ImageError, ProcessFailed, Unavailable
 from nova_tx.image.formats import Disk
 from nova_tx.process import IRunner, Result
 
@@ -26,6 +27,8 @@ _log = Logger()
 MEMORY = 2**30
 #: Programs that run at once.
 _AT_ONCE = 2
+#: Status of a program that somebody ended, perhaps with us: it says nothing of an image.
+_ENDED = (-signal.SIGHUP, -signal.SIGINT, -signal.SIGTERM)
 #: Seconds for a look at a header.
 _LOOK = 30
 _PERCENT = re.compile(rb"\(([0-9]+)\.[0-9]+/100%\)")
@@ -71,6 +74,7 @@ class Conversion:
         Unpack a file that C{zstd} packed.
 
         @raise ImageError: it is damaged, or unpacks to more than there may be.
+        @raise Unavailable: somebody ended the program.
         """
         argv = ("zstd", "-d", "-q", "-f", "-o", target, "--", source)
         await self._run(argv, self._seconds, f"unpacked from {kind}")
@@ -83,6 +87,7 @@ class Conversion:
 
         @param report: told how many per cent are done.
         @raise ImageError: it can't be read, or is not what it seemed to be.
+        @raise Unavailable: somebody ended the program.
         """
         what = f"read as {disk.driver}"
         options = source_options(disk.driver, source)
@@ -109,6 +114,8 @@ class Conversion:
         except ProcessFailed as error:
             if error.exit_code == 127:
                 raise  # it is not there
+            if error.exit_code in _ENDED:
+                raise Unavailable(f"{argv[0]} was ended") from None
             _log.info("{program}: {error}", program=argv[0], error=str(error))
             if error.exit_code is None:
                 raise ImageError(f"the image took more than {seconds} seconds") from None

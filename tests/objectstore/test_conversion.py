@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import signal
 from typing import Any
 
 import pytest
 from twisted.internet.defer import Deferred
 
-from nova_tx.errors import ImageError, ProcessFailed
+from nova_tx.errors import ImageError, ProcessFailed, Unavailable
 from nova_tx.image.formats import Disk
 from nova_tx.objectstore.conversion import Conversion, Stopped, bounded, check_said, source_options
 from nova_tx.process import Result
@@ -99,6 +100,14 @@ async def test_convert() -> None:
     ]
     assert runner.ran[1].argv[-3:] == ("-O", "raw", "/x/raw")
     assert reported == [42]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+async def test_ended(number: signal.Signals) -> None:
+    """A program that somebody ends, as all of a service may be, says nothing of an image."""
+    conversion = Conversion(_runner(exit_code=-number), 10**6, 60)
+    with pytest.raises(Unavailable):
+        await conversion.convert("/x/plain", DISK, "/x/raw", list)
 
 
 async def test_failed() -> None:
