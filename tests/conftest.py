@@ -14,6 +14,7 @@ import functools
 import gc
 import inspect
 import os
+import threading
 import time
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +25,7 @@ from twisted.internet.defer import Deferred
 from twisted.internet.task import deferLater
 from twisted.logger import ILogObserver, LogEvent, LogLevel, formatEvent, globalLogPublisher
 from twisted.python.failure import Failure
+from twisted.python.threadpool import ThreadPool
 from zope.interface import implementer
 
 import nova_tx.local.boto_shim  # noqa: F401  boto can be imported on Python 3.12 and newer, too
@@ -40,6 +42,8 @@ CLOSING = 10.0
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "limit(seconds): how long the test may take")
+    # the pools that a test leaves open because it failed are not to keep the run from its end
+    ThreadPool.threadFactory = functools.partial(threading.Thread, daemon=True)  # type: ignore[assignment]
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
