@@ -11,8 +11,9 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-from benchmarks.s3_servers import Server, free_port, running, with_buckets
+from benchmarks.s3_servers import Server, running, with_buckets
 from nova_tx.local.places import cache_directory, locked
+from nova_tx.testing.ports import free_port
 
 _NGINX = """
 daemon off;

@@ -16,6 +16,7 @@ from http.client import HTTPException, HTTPResponse
 from pathlib import Path
 
 from nova_tx import installed
+from nova_tx.testing.ports import free_port
 from nova_tx.testing.s3_heads import signed
 
 _MANAGE = "import sys; from nova_tx.manage.main import main; sys.exit(main(sys.argv[1:]))"
@@ -54,12 +55,6 @@ class Server:
         found = [float(line) for line in self.stalls.read_text().split()]
         os.truncate(self.stalls, 0)
         return max(found, default=0.0)
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def exchange(port: int, request: bytes) -> tuple[int, bytes]:

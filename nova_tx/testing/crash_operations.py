@@ -38,9 +38,15 @@ class Run:
 
 
 class _OnOne:
-    """What is done to an instance that runs."""
+    """
+    What is done to an instance that runs.
+
+    @ivar other: the state it may be in beside running: what was asked for, or, if nobody ever
+        heard of that, what it was.
+    """
 
     chosen = 0
+    other = states.RUNNING
 
     def prepare(self, cloud: CrashingCloud) -> None:
         if not cloud.instances(states.RUNNING):
@@ -52,19 +58,21 @@ class _OnOne:
     def ids(self) -> list[str]:
         return [instance_ec2_id(self.chosen)]
 
+    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
+        """It is as it was, or as it should be."""
+        wanted = {states.RUNNING, self.other}
+        if self.chosen not in cloud.instances(*wanted):
+            yield f"instance {self.chosen} is not {' or '.join(sorted(wanted))}"
+
 
 class Terminate(_OnOne):
     """TerminateInstances."""
 
     name = "TerminateInstances"
+    other = states.TERMINATED
 
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.ec2.terminate_instances(InstanceIds=self.ids)
-
-    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
-        """It is terminated; or nobody ever heard of it."""
-        if self.chosen not in cloud.instances(states.TERMINATED, states.RUNNING):
-            yield f"instance {self.chosen} neither runs nor is terminated"
 
 
 class Reboot(_OnOne):
@@ -75,30 +83,22 @@ class Reboot(_OnOne):
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.ec2.reboot_instances(InstanceIds=self.ids)
 
-    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
-        """It runs again, or still."""
-        if self.chosen not in cloud.instances(states.RUNNING):
-            yield f"instance {self.chosen} does not run"
-
 
 class Stop(_OnOne):
     """StopInstances."""
 
     name = "StopInstances"
+    other = states.SHUTDOWN
 
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.ec2.stop_instances(InstanceIds=self.ids)
-
-    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
-        """It is stopped; or nobody ever heard of it."""
-        if self.chosen not in cloud.instances(states.SHUTDOWN, states.RUNNING):
-            yield f"instance {self.chosen} neither runs nor is stopped"
 
 
 class Start(_OnOne):
     """StartInstances."""
 
     name = "StartInstances"
+    other = states.SHUTDOWN
 
     def prepare(self, cloud: CrashingCloud) -> None:
         if not cloud.instances(states.SHUTDOWN):
@@ -111,16 +111,12 @@ class Start(_OnOne):
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.ec2.start_instances(InstanceIds=self.ids)
 
-    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
-        """It runs; or nobody ever heard of it."""
-        if self.chosen not in cloud.instances(states.SHUTDOWN, states.RUNNING):
-            yield f"instance {self.chosen} neither runs nor is stopped"
-
 
 class Rescue(_OnOne):
     """RescueInstance, on a host that has not the rescue image any more."""
 
     name = "RescueInstance"
+    other = states.RESCUED
 
     def prepare(self, cloud: CrashingCloud) -> None:
         super().prepare(cloud)
@@ -129,16 +125,12 @@ class Rescue(_OnOne):
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.old_ec2.get_status(self.name, {"InstanceId": self.ids[0]}, verb="POST")
 
-    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
-        """It is rescued; or nobody ever heard of it."""
-        if self.chosen not in cloud.instances(states.RESCUED, states.RUNNING):
-            yield f"instance {self.chosen} neither runs nor is rescued"
-
 
 class Unrescue(_OnOne):
     """UnrescueInstance."""
 
     name = "UnrescueInstance"
+    other = states.RESCUED
 
     def prepare(self, cloud: CrashingCloud) -> None:
         if not cloud.instances(states.RESCUED):
@@ -151,11 +143,6 @@ class Unrescue(_OnOne):
     def perform(self, cloud: CrashingCloud) -> None:
         cloud.old_ec2.get_status(self.name, {"InstanceId": self.ids[0]}, verb="POST")
 
-    def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
-        """It runs from its own disk; or nobody ever heard of it."""
-        if self.chosen not in cloud.instances(states.RESCUED, states.RUNNING):
-            yield f"instance {self.chosen} neither runs nor is rescued"
-
 
 class CreateImage(_OnOne):
     """CreateImage of an instance that runs, and is switched off for it."""
@@ -167,8 +154,7 @@ class CreateImage(_OnOne):
 
     def complaints(self, cloud: CrashingCloud) -> Iterator[str]:
         """The instance runs again, and every image that was announced is there."""
-        if self.chosen not in cloud.instances(states.RUNNING):
-            yield f"instance {self.chosen} does not run"
+        yield from super().complaints(cloud)
         for image_id, state in cloud.image_states().items():
             if state != "available":
                 yield f"image {image_id} is {state}"

@@ -1,9 +1,9 @@
 """
 Ports of loopback for servers of tests that are told which one to have.
 
-They are below those that the kernel gives to clients and to who has no wish: between the choice
-of such a port and the start of a server, which takes seconds, any connection could be given it.
-[ip(7), ip_local_port_range]
+They are below those that Linux gives, unless told otherwise, to clients and to who has no wish:
+between the choice of such a port and the start of a server, which takes seconds, any connection
+could be given it.                                                  [ip(7), ip_local_port_range]
 """
 
 from __future__ import annotations
